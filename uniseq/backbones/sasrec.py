@@ -1,0 +1,194 @@
+"""SASRec: self-attentive sequential recommendation (Kang & McAuley, ICDM 2018)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from uniseq.backbones.attention import CausalAttention, LastAttention
+from uniseq.backbones.dropout import dropout_masks
+from uniseq.backbones.ragged import Packing, pack
+from uniseq.batch import SequenceBatch
+from uniseq.errors import ConfigError
+
+
+class SASRec(nn.Module):
+    """Causal Transformer over the last ``max_length`` items of a history.
+
+    Post-LayerNorm blocks with GELU and a feed-forward layer of 4·dim, learned positions, weights
+    from N(0, 0.02²): the variant that the field's libraries train. The last block works on the
+    last positions alone unless all are asked for, which changes no result.
+
+    Args:
+        dim: d, the dimension of items and histories.
+        layers: number of blocks.
+        heads: attention heads; must divide ``dim``.
+        dropout: after the embedding and on each residual branch.
+        attention_dropout: on the attention weights.
+        max_length: positions that have an embedding, the longest history that can be encoded.
+        positions: whether positions are counted from the ``start`` of the history or from its
+            ``end`` (the most recent item is always position 0). ``end`` cannot give all
+            positions in one pass.
+
+    Raises:
+        ConfigError: when a size is not positive, ``heads`` does not divide ``dim``, or a dropout
+            is not in [0, 1).
+    """
+
+    def __init__(
+        self,
+        dim: int = 64,
+        layers: int = 2,
+        heads: int = 2,
+        dropout: float = 0.5,
+        attention_dropout: float = 0.5,
+        max_length: int = 50,
+        positions: Literal["start", "end"] = "start",
+    ) -> None:
+        super().__init__()
+        for key, size in {
+            "dim": dim,
+            "layers": layers,
+            "heads": heads,
+            "max_length": max_length,
+        }.items():
+            if size < 1:
+                raise ConfigError(key, f"must be at least 1, not {size}")
+        if dim % heads:
+            divisors = [h for h in range(1, dim + 1) if dim % h == 0 and h <= 16]
+            raise ConfigError(
+                "heads",
+                f"must divide dim: {dim} is not divisible by {heads}; use one of {divisors}",
+            )
+        for key, rate in {"dropout": dropout, "attention_dropout": attention_dropout}.items():
+            if not 0 <= rate < 1:
+                raise ConfigError(key, f"must be at least 0 and below 1, not {rate}")
+        if positions not in ("start", "end"):
+            raise ConfigError("positions", f"must be start or end, not {positions!r}")
+        self.dim = dim
+        self.heads = heads
+        self.attention_dropout = attention_dropout
+        self.max_length = max_length
+        self.positions = positions
+        self.position = nn.Embedding(max_length, dim)
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = dropout
+        self.blocks = nn.ModuleList(Block(dim, heads) for _ in range(layers))
+        self.apply(_initialise)
+
+    def forward(
+        self, batch: SequenceBatch, embedded: Tensor, *, all_positions: bool = False
+    ) -> Tensor:
+        """Vectors of the histories, or of all their prefixes.
+
+        Args:
+            batch: the histories, none longer than ``max_length``.
+            embedded: the embeddings of ``batch.items``. Shape (T, d).
+            all_positions: whether every prefix gets a vector.
+
+        Returns:
+            Shape (B, d), or (T, d) for all positions.
+        """
+        packing = pack(batch.lengths, embedded.device)
+        if self.positions == "end" and all_positions:
+            raise ConfigError(
+                "positions",
+                "end differs from prefix to prefix and cannot share a pass; "
+                "use positions=start for all positions",
+            )
+        position = packing.from_start if self.positions == "start" else packing.from_end
+        x = embedded.index_select(0, packing.source)  # (P, d)
+        x = self.norm(x + self.position.weight.index_select(0, position))
+        masks = self._draw_masks(packing, all_positions, x)
+        if masks.embedded is not None:
+            x = x * masks.embedded
+        for block, drawn in zip(self.blocks, masks.blocks, strict=True):
+            last = block is self.blocks[-1] and not all_positions
+            x = block.last(x, packing, drawn) if last else block(x, packing, drawn)
+        return x.index_select(0, packing.place) if all_positions else x
+
+    def _draw_masks(self, packing: Packing, all_positions: bool, x: Tensor) -> "Masks":
+        """All dropout masks of one forward pass; none outside training."""
+        layers, heads = len(self.blocks), self.heads
+        tokens, ends = tuple(x.shape), (len(packing.last), x.shape[1])  # (P, d), (B, d)
+        whole = layers if all_positions else layers - 1  # blocks that work on all tokens
+        residual: list[Tensor | None] = [None] * (1 + 2 * layers)
+        if self.training and self.dropout:
+            shapes = [tokens, *[tokens] * (2 * whole), *[ends] * (2 * (layers - whole))]
+            residual = [*dropout_masks(shapes, self.dropout, x)]
+        weights: list[list[Tensor]] = [[] for _ in range(layers)]
+        if self.training and self.attention_dropout:
+            bins = [(r.bins * heads, r.capacity, r.capacity) for r in packing.rectangles]
+            shapes = [*bins * whole, *[(len(x), heads)] * (layers - whole)]
+            drawn = dropout_masks(shapes, self.attention_dropout, x)
+            weights = [drawn[i * len(bins) : (i + 1) * len(bins)] for i in range(layers)]
+        return Masks(
+            residual[0],
+            [
+                BlockMasks(attention, *residual[1 + 2 * i : 3 + 2 * i])
+                for i, attention in enumerate(weights)
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BlockMasks:
+    """Dropout masks of one block: of the attention weights, and of the two residual branches."""
+
+    attention: list[Tensor]
+    attended: Tensor | None
+    fed_forward: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """Dropout masks of the embedded tokens and of the blocks."""
+
+    embedded: Tensor | None
+    blocks: list[BlockMasks]
+
+
+class Block(nn.Module):
+    """One Transformer block, post-LayerNorm, on packed tokens."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        self.norm1 = nn.LayerNorm(dim)
+        self.up = nn.Linear(dim, 4 * dim)
+        self.down = nn.Linear(4 * dim, dim)
+        self.norm2 = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor, packing: Packing, masks: BlockMasks) -> Tensor:
+        """All tokens: shape (P, d) to (P, d)."""
+        attended = CausalAttention.apply(self.qkv(x), packing, self.heads, *masks.attention)
+        return self._feed_forward(x, attended, masks)
+
+    def last(self, x: Tensor, packing: Packing, masks: BlockMasks) -> Tensor:
+        """The last token of each history: shape (P, d) to (B, d)."""
+        dim = x.shape[1]
+        ends = x.index_select(0, packing.last)  # (B, d)
+        query = F.linear(ends, self.qkv.weight[:dim], self.qkv.bias[:dim])  # (B, d)
+        kv = F.linear(x, self.qkv.weight[dim:], self.qkv.bias[dim:])  # (P, 2d)
+        mask = masks.attention[0] if masks.attention else None
+        attended = LastAttention.apply(query, kv, packing.row, self.heads, mask)  # (B, d)
+        return self._feed_forward(ends, attended, masks)
+
+    def _feed_forward(self, x: Tensor, attended: Tensor, masks: BlockMasks) -> Tensor:
+        x = self.norm1(_residual(x, self.out(attended), masks.attended))
+        return self.norm2(_residual(x, self.down(F.gelu(self.up(x))), masks.fed_forward))
+
+
+def _residual(x: Tensor, branch: Tensor, mask: Tensor | None) -> Tensor:
+    return x + branch if mask is None else torch.addcmul(x, branch, mask)
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)

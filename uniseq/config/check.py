@@ -1,0 +1,246 @@
+"""The check of a composed config: all faults at once, each with its key and the nearest name."""
+
+import dataclasses
+import difflib
+import inspect
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hydra.errors import ConfigCompositionException, InstantiationException, MissingConfigException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+
+from uniseq.config.schema import INCIDENTAL, RankingConfig, RunConfig
+from uniseq.errors import ConfigError, UniseqError
+
+# Arguments that the glue supplies, so that a node need not.
+SUPPLIED = {"logger": {"save_dir"}}
+HYDRA_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
+
+
+def check_config(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved config as plain containers, once it is known to be sound.
+
+    Raises:
+        UniseqError: one line a fault, for all faults.
+    """
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(error.full_key or "config", _first_line(error)) from error
+    assert isinstance(plain, dict)
+    faults = [*_check_top(plain)]
+    if faults:
+        raise UniseqError("\n".join(str(fault) for fault in faults))
+    return typing.cast(dict[str, Any], plain)
+
+
+def identity(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved config that determines the result."""
+    kept = {key: value for key, value in plain.items() if key not in INCIDENTAL}
+    return typing.cast(dict[str, Any], _without(kept, {"data_dir"}))
+
+
+def build(node: Any, **extra: Any) -> Any:
+    """Instantiate a config node; what its class refuses is named from the root of the config.
+
+    Raises:
+        ConfigError: when a constructor raised one.
+    """
+    try:
+        return instantiate(node, **extra)
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ConfigError):
+            cause = cause.__cause__
+        if cause is None:
+            path = str(node._get_full_key(None))
+            raise ConfigError(path, str(error.__cause__ or _first_line(error))) from error
+        path = str(error).rpartition("full_key: ")[2].strip() or str(node._get_full_key(None))
+        raise cause.under(path) from error
+
+
+def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> ConfigError | None:
+    """What a failed composition means, in one line; None when it is none of the known faults.
+
+    Args:
+        error: from Hydra's composition.
+        overrides: the command line.
+        valid: the config composed without the overrides.
+    """
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        options = sorted(option for option in error.options if not option.startswith("_"))
+        return ConfigError(
+            group.lstrip("/") or "config", f"there is no {choice!r}{_nearest(choice, options)}"
+        )
+    if not isinstance(error, ConfigCompositionException):
+        return None
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+~")
+        if key.startswith("hydra") or "=" not in override:
+            continue
+        key = key.partition("@")[0].replace("/", ".")
+        if f"'{key}'" not in str(error) and key not in str(error):
+            continue
+        try:
+            known = OmegaConf.select(valid, key, throw_on_missing=False, default=_ABSENT)
+        except OmegaConfBaseException:
+            known = _ABSENT
+        if known is _ABSENT:
+            return ConfigError(key, f"there is no such key{_nearest(key, _keys(valid))}")
+    return None
+
+
+_ABSENT = object()
+
+
+def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
+    yield from _check_arguments("", plain, RunConfig, required=True)
+    ranking = plain.get("ranking")
+    if isinstance(ranking, dict):
+        yield from _check_arguments("ranking", ranking, RankingConfig, required=True)
+        yield from _check_monitor(ranking)
+    for key, value in plain.items():
+        yield from _check_nodes(key, value)
+
+
+def _check_monitor(ranking: dict[str, Any]) -> Iterator[ConfigError]:
+    try:
+        names = [f"{metric}@{k}" for k in ranking["ks"] for metric in ("HR", "NDCG", "MRR")]
+    except (KeyError, TypeError):
+        return
+    if not names:
+        yield ConfigError("ranking.ks", "is empty; give at least one cut-off, such as [10]")
+    elif ranking.get("monitor") not in names:
+        yield ConfigError(
+            "ranking.monitor",
+            f"{ranking.get('monitor')!r} is not measured{_nearest(str(ranking.get('monitor')), names)}",
+        )
+
+
+def _check_nodes(path: str, value: Any) -> Iterator[ConfigError]:
+    """Check each mapping with a ``_target_`` below ``path`` against the target's signature."""
+    if isinstance(value, list):
+        for index, element in enumerate(value):
+            yield from _check_nodes(f"{path}[{index}]", element)
+    if not isinstance(value, dict):
+        return
+    if "_target_" in value:
+        target = value["_target_"]
+        if target == "???":
+            yield ConfigError(f"{path}._target_", "is not set; name a class, such as mine.Loss")
+            return
+        try:
+            callee = get_object(target)
+        except Exception as error:
+            yield ConfigError(f"{path}._target_", f"cannot be imported: {_first_line(error)}")
+            return
+        # The signature may lie behind a partial call, whose other arguments come later.
+        yield from _check_arguments(path, value, callee, required=not value.get("_partial_", False))
+    for key, element in value.items():
+        yield from _check_nodes(f"{path}.{key}", element)
+
+
+def _check_arguments(
+    path: str, given: dict[str, Any], callee: Any, *, required: bool
+) -> Iterator[ConfigError]:
+    parameters = inspect.signature(callee).parameters
+    named = {
+        name: parameter
+        for name, parameter in parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    hints = _hints(callee)
+    for key, value in given.items():
+        where = f"{path}.{key}" if path else key
+        if key in HYDRA_KEYS:
+            continue
+        if key not in named:
+            if not open_ended:
+                yield ConfigError(where, f"there is no such key{_nearest(key, named)}")
+        elif value == "???":
+            yield ConfigError(where, "is not set; give it a value")
+        elif key in hints and not (isinstance(value, dict) and "_target_" in value):
+            problem = _type_problem(value, hints[key])
+            if problem:
+                yield ConfigError(where, problem)
+    for name, parameter in named.items():
+        if name in given or name in SUPPLIED.get(path, ()):
+            continue
+        if required and parameter.default is parameter.empty:
+            yield ConfigError(f"{path}.{name}" if path else name, "is missing; give it a value")
+
+
+def _hints(callee: Any) -> dict[str, Any]:
+    function = callee.__init__ if inspect.isclass(callee) else callee
+    try:
+        return typing.get_type_hints(callee if dataclasses.is_dataclass(callee) else function)
+    except Exception:  # a third-party class whose annotations cannot be evaluated has no schema
+        return {}
+
+
+def _type_problem(value: Any, hint: Any) -> str | None:
+    if dataclasses.is_dataclass(hint):
+        return None if isinstance(value, dict) else f"must be a group of keys, not {value!r}"
+    try:
+        adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True, strict=True))
+    except PydanticUserError:
+        adapter = TypeAdapter(hint)
+    except PydanticSchemaGenerationError:
+        return None
+    try:
+        adapter.validate_python(value, strict=True)
+    except ValidationError:
+        return f"must be {_readable(hint)}, not {value!r}"
+    return None
+
+
+def _readable(hint: Any) -> str:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return "one of " + ", ".join(map(str, arguments))
+    if hint is type(None):
+        return "null"
+    if origin is not None and type(None) in arguments or str(origin) in ("typing.Union",):
+        return " or ".join(_readable(argument) for argument in arguments)
+    names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+    return names.get(hint, str(hint).replace("typing.", "").replace("collections.abc.", ""))
+
+
+def _nearest(name: str, options: Iterable[str]) -> str:
+    options = list(options)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    if not close:  # `bta` for `loss.beta`: compare the last part too
+        last = name.rpartition(".")[2]
+        by_last = {option.rpartition(".")[2]: option for option in options}
+        close = [by_last[m] for m in difflib.get_close_matches(last, by_last, n=1, cutoff=0.6)]
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; choose from {', '.join(options)}" if len(options) <= 12 else ""
+
+
+def _keys(node: DictConfig, path: str = "") -> list[str]:
+    keys: list[str] = []
+    for key in node:
+        where = f"{path}.{key}" if path else str(key)
+        keys.append(where)
+        child = node._get_node(key)
+        if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
+            keys.extend(_keys(child, where))
+    return keys
+
+
+def _without(value: Any, names: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {k: _without(v, names) for k, v in value.items() if k not in names}
+    return value
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,106 @@
+"""What one training sample is: a prefix of a history, or a whole one."""
+
+from typing import Protocol
+
+import numpy as np
+
+from uniseq.data.sequences import Sequences
+
+HELD_OUT = 2  # leave-one-out: the last item is the test's, the last but one the validation's
+
+
+class Samples(Protocol):
+    """A numbering of training samples that are never written out."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, rng: np.random.Generator, batch_size: int) -> list[np.ndarray]:
+        """Numbers of the samples of each batch of one shuffled epoch."""
+        ...
+
+    def num_batches(self, batch_size: int) -> int:
+        """The length of :meth:`batches`, the same for each epoch."""
+        ...
+
+    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Users, first items and lengths of the histories of samples, in ``Sequences.items``."""
+        ...
+
+
+class Prefixes:
+    """Each prefix of the training part is a sample; its target is the item that follows.
+
+    Samples are numbered user by user, shortest prefix first; the first interaction, whose history
+    is empty, is none. The scheme of Chung & Kim.
+
+    Args:
+        sequences: the histories, validation and test items included.
+        max_length: most recent items that a history keeps.
+    """
+
+    all_positions = False
+
+    def __init__(self, sequences: Sequences, max_length: int) -> None:
+        self._offsets = sequences.offsets
+        self._max_length = max_length
+        per_user = np.maximum(sequences.lengths - HELD_OUT - 1, 0)
+        self._first = np.concatenate(([0], np.cumsum(per_user)))  # (U + 1,) sample numbers
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    def num_batches(self, batch_size: int) -> int:
+        """Batches of an epoch; the last may be smaller."""
+        return -(-len(self) // batch_size)
+
+    def batches(self, rng: np.random.Generator, batch_size: int) -> list[np.ndarray]:
+        """A random order cut into batches of ``batch_size`` samples."""
+        order = rng.permutation(len(self))
+        return np.split(order, np.arange(batch_size, len(self), batch_size))
+
+    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See :class:`Samples`."""
+        users = np.searchsorted(self._first, samples, side="right") - 1
+        begin = self._offsets[users]
+        target = begin + 1 + samples - self._first[users]
+        start = np.maximum(begin, target - self._max_length)
+        return users, start, target - start
+
+
+class WholeSequences:
+    """Each user is one sample, and each position of the history has the next item as target.
+
+    A causal backbone computes them all in one pass. Batches are filled with whole users up to a
+    number of *triplets*, so that sums over a batch mean the same as under :class:`Prefixes`.
+
+    Args:
+        sequences: the histories, validation and test items included.
+        max_length: most recent items that a history keeps.
+    """
+
+    all_positions = True
+
+    def __init__(self, sequences: Sequences, max_length: int) -> None:
+        inputs = sequences.lengths - HELD_OUT - 1
+        self._users = np.flatnonzero(inputs > 0)
+        self._lengths = np.minimum(inputs[self._users], max_length)
+        self._starts = (sequences.offsets[:-1] + inputs)[self._users] - self._lengths
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+    def num_batches(self, batch_size: int) -> int:
+        """Batches of an epoch, of about ``batch_size`` triplets."""
+        return max(1, round(int(self._lengths.sum()) / batch_size))
+
+    def batches(self, rng: np.random.Generator, batch_size: int) -> list[np.ndarray]:
+        """A random order of users cut where the triplets so far pass the next equal share."""
+        order = rng.permutation(len(self))
+        count = self.num_batches(batch_size)
+        end = np.cumsum(self._lengths[order])
+        shares = end[-1] * np.arange(1, count) / count
+        return [batch for batch in np.split(order, np.searchsorted(end, shares)) if batch.size]
+
+    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See :class:`Samples`."""
+        return self._users[samples], self._starts[samples], self._lengths[samples]

@@ -1,0 +1,73 @@
+"""Every user's history in one flat array."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from uniseq.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """The interaction histories of a data set, oldest interaction first.
+
+    Args:
+        name: the data set, for messages and records.
+        items: item rows 0 … N - 1 of all users, one user after the other. Shape (M,), integer.
+        offsets: user u's history is ``items[offsets[u]:offsets[u + 1]]``. Shape (U + 1,).
+        item_ids: the original id of each item row. Shape (N,).
+        user_ids: the original id of each user row. Shape (U,).
+        fingerprint: hash of the content, the data set's identity in records.
+    """
+
+    name: str
+    items: np.ndarray
+    offsets: np.ndarray
+    item_ids: np.ndarray
+    user_ids: np.ndarray
+    fingerprint: str
+
+    @property
+    def num_users(self) -> int:
+        """U."""
+        return len(self.offsets) - 1
+
+    @property
+    def num_items(self) -> int:
+        """N."""
+        return len(self.item_ids)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Interactions of each user. Shape (U,)."""
+        return np.diff(self.offsets)
+
+    def history(self, user: int) -> np.ndarray:
+        """The whole history of the user in row ``user``."""
+        return self.items[self.offsets[user] : self.offsets[user + 1]]
+
+
+def require_splittable(sequences: Sequences) -> None:
+    """Raise unless leave-one-out leaves each user a validation, a test and a training item.
+
+    Raises:
+        DataError: naming the first user whose history is too short.
+    """
+    short = np.flatnonzero(sequences.lengths < MIN_LENGTH)
+    if short.size:
+        user = short[0]
+        raise DataError(
+            sequences.name,
+            f"user {sequences.user_ids[user]} has {sequences.lengths[user]} interactions, too few "
+            f"to split ({MIN_LENGTH} needed: training, validation, test); {short.size} user(s) are "
+            "too short: remove them, or filter the log to a 5-core",
+        )
+
+
+MIN_LENGTH = 3
+
+
+def take_ranges(flat: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """``flat[starts[r]:starts[r] + lengths[r]]`` for all r, end to end. Shape (sum(lengths),)."""
+    shift = np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+    return flat[shift + np.arange(len(shift))]

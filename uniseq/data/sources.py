@@ -1,0 +1,199 @@
+"""Where sequences come from: benchmark files, on disk or downloaded."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from uniseq.data.sequences import MIN_LENGTH, Sequences
+from uniseq.errors import DataError
+
+
+class Source(Protocol):
+    """Anything that can load a data set."""
+
+    def load(self) -> Sequences:
+        """The data set's histories.
+
+        Raises:
+            DataError: when the data cannot be had or used.
+        """
+        ...
+
+
+@runtime_checkable
+class KnownTruth(Protocol):
+    """A source that knows how its histories go on."""
+
+    def probabilities(self, histories: list[np.ndarray]) -> np.ndarray:
+        """Of each next item: shape (len(histories), N)."""
+        ...
+
+
+class BenchmarkFile:
+    """A text file with one user a line: ``user item item item …``, oldest first.
+
+    Ids are positive integers. Where ``data_dir`` is given the file must lie there; otherwise it
+    is downloaded once into the cache folder (``UNISEQ_CACHE_DIR``, or the system's cache), safely
+    when many processes start at once.
+
+    Args:
+        file: the file's name.
+        url: where it is published; None for a file that is only on disk.
+        sha256: checksum of the published file; None to accept any content.
+        data_dir: folder to read the file from instead of downloading.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        url: str | None = None,
+        sha256: str | None = None,
+        data_dir: str | None = None,
+    ) -> None:
+        self.file = file
+        self.url = url
+        self.sha256 = sha256
+        self.data_dir = data_dir
+
+    def load(self) -> Sequences:
+        """Read, verify and parse the file.
+
+        Raises:
+            DataError: when the file is missing, cannot be downloaded, is not the published one,
+                or has a line that cannot be used; the message names file and line.
+        """
+        path = self._locate()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DataError(path, f"cannot be read: {error.strerror}") from error
+        digest = hashlib.sha256(content).hexdigest()
+        if content and self.sha256 is not None and digest != self.sha256:
+            raise DataError(
+                path,
+                f"is not the published file, or is truncated: its sha256 is {digest}, expected "
+                f"{self.sha256}. Remove it and fetch it again"
+                + (f" from {self.url}" if self.url else "")
+                + "; to use your own version set dataset.source.sha256=null",
+            )
+        return parse_sequences(content, path, name=path.stem, fingerprint=digest)
+
+    def _locate(self) -> Path:
+        if self.data_dir is not None:
+            path = Path(self.data_dir).expanduser() / self.file
+            if not path.is_file():
+                raise DataError(
+                    path,
+                    "no such file; point data_dir or UNISEQ_DATA_DIR at the folder that holds "
+                    f"{self.file}"
+                    + ("" if self.url is None else f", or unset it to download {self.url}"),
+                )
+            return path
+        if self.url is None:
+            raise DataError(
+                self.file, "is not published anywhere: point data_dir at the folder that holds it"
+            )
+        return download(self.url, self.file, self.sha256)
+
+
+def cache_dir() -> Path:
+    """The folder for downloads: ``UNISEQ_CACHE_DIR``, or ``uniseq`` in the system's cache."""
+    import pooch
+
+    return Path(os.environ.get("UNISEQ_CACHE_DIR") or pooch.os_cache("uniseq"))
+
+
+def download(url: str, file: str, sha256: str | None) -> Path:
+    """Fetch a file into the cache unless it is there, one process at a time.
+
+    Raises:
+        DataError: when it cannot be fetched or has another checksum than promised.
+    """
+    import pooch
+    from filelock import FileLock
+
+    folder = cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{file}.lock"):
+            pooch.get_logger().setLevel("WARNING")
+            return Path(pooch.retrieve(url, known_hash=sha256, fname=file, path=folder))
+    except Exception as error:  # requests, urllib3, OS and checksum errors have no common base
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            url,
+            f"could not be downloaded to {folder} ({reason}); check the network, or put {file} "
+            "into a folder and set data_dir or UNISEQ_DATA_DIR to it",
+        ) from error
+
+
+def parse_sequences(content: bytes, where: str | Path, *, name: str, fingerprint: str) -> Sequences:
+    """Histories from the lines of a benchmark file; item rows follow the ascending item ids.
+
+    Raises:
+        DataError: naming file and line, when the content is empty or truncated, is not UTF-8,
+            holds anything but positive integers, names a user twice or has a history that is too
+            short to split.
+    """
+    if not content.strip():
+        raise DataError(where, "is empty; fetch it again")
+    try:
+        lines = content.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            where,
+            "holds bytes that are not UTF-8; expected plain text `user item item …`",
+            line=content.count(b"\n", 0, error.start) + 1,
+        ) from error
+    if lines[-1].strip():
+        raise DataError(
+            where,
+            "the last line does not end in a line break: the file is truncated; fetch it again",
+            line=len(lines),
+        )
+    flat: list[int] = []
+    counts: list[int] = []
+    users: dict[int, int] = {}
+    for number, line in enumerate(lines[:-1], start=1):
+        fields = line.split()
+        try:
+            ids = list(map(int, fields))
+        except ValueError:
+            bad = next(field for field in fields if not field.isdecimal())
+            raise DataError(
+                where, f"{bad!r} is not an integer; ids are positive integers", line=number
+            ) from None
+        if len(ids) < MIN_LENGTH + 1:
+            raise DataError(
+                where,
+                f"{max(len(ids) - 1, 0)} item(s) are too few to split into training, validation "
+                f"and test; a user needs at least {MIN_LENGTH}: remove the line",
+                line=number,
+            )
+        if min(ids) < 1:
+            kind = "user" if ids[0] < 1 else "item"
+            raise DataError(
+                where, f"{kind} id {min(ids)}; ids start at 1 (0 is padding elsewhere)", line=number
+            )
+        if ids[0] in users:
+            raise DataError(
+                where,
+                f"user {ids[0]} stands in line {users[ids[0]]} already; join the two histories in "
+                "order of time",
+                line=number,
+            )
+        users[ids[0]] = number
+        counts.append(len(ids) - 1)
+        flat.extend(ids[1:])
+    item_ids, items = np.unique(np.array(flat, dtype=np.int64), return_inverse=True)
+    return Sequences(
+        name=name,
+        items=items.astype(np.int32),
+        offsets=np.concatenate(([0], np.cumsum(counts))),
+        item_ids=item_ids,
+        user_ids=np.array(list(users), dtype=np.int64),
+        fingerprint=fingerprint,
+    )

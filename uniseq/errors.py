@@ -1,0 +1,42 @@
+"""The errors that are the user's to mend: one line that says where, what and what to do."""
+
+from pathlib import Path
+
+
+class UniseqError(Exception):
+    """An input that cannot be used. Its text is shown to the user as it stands, without a traceback."""
+
+
+class ConfigError(UniseqError):
+    """A config value that cannot work.
+
+    Args:
+        key: the config key, such as ``backbone.heads``; a class that does not know where it
+            stands in the config names its own argument and the caller prefixes the path.
+        problem: what is wrong and what to do.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}")
+        self.key = key
+        self.problem = problem
+
+    def under(self, path: str) -> "ConfigError":
+        """The same fault, named from the root of the config."""
+        return ConfigError(f"{path}.{self.key}" if path else self.key, self.problem)
+
+
+class DataError(UniseqError):
+    """A data file or log that cannot be used.
+
+    Args:
+        where: the file or source.
+        problem: what is wrong and what to do.
+        line: the line it was found in, counted from 1.
+    """
+
+    def __init__(self, where: str | Path, problem: str, *, line: int | None = None) -> None:
+        super().__init__(f"{where}{'' if line is None else f', line {line}'}: {problem}")
+        self.where = str(where)
+        self.problem = problem
+        self.line = line

@@ -1,0 +1,19 @@
+"""Objectives: pure functions of one batch's vectors, importable alone."""
+
+from uniseq.losses.base import Objective, Triplets
+from uniseq.losses.bce import BCELoss, loss_bce
+from uniseq.losses.bpr import BPRLoss, loss_bpr
+from uniseq.losses.gaussian import loss_het, loss_hom
+from uniseq.losses.uniform import UniformityLoss
+
+__all__ = [
+    "BCELoss",
+    "BPRLoss",
+    "Objective",
+    "Triplets",
+    "UniformityLoss",
+    "loss_bce",
+    "loss_bpr",
+    "loss_het",
+    "loss_hom",
+]

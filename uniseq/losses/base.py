@@ -1,0 +1,46 @@
+"""What every objective takes and gives."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Triplets:
+    """R triplets (u, i, j) of history, positive item and K negative items, as score-space vectors.
+
+    The vectors are already mapped by the similarity: on the unit sphere for the cosine, raw for
+    the dot product; a score is an inner product either way.
+
+    Args:
+        history: h'. Shape (R, d).
+        positive: i'. Shape (R, d).
+        negatives: j'. Shape (R, K, d).
+        items: the whole item table, raw (not mapped by the similarity). Shape (N, d).
+        targets: ids of the positives, rows of ``items``. Shape (R,).
+        unit: whether history, positive and negatives are of unit norm already.
+    """
+
+    history: Tensor
+    positive: Tensor
+    negatives: Tensor
+    items: Tensor
+    targets: Tensor
+    unit: bool = False
+
+
+class Objective(Protocol):
+    """A loss over one batch of triplets.
+
+    Returns the total, a scalar, and its named terms (unweighted, detached or not) for the log.
+    """
+
+    def __call__(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]: ...
+
+
+def scores(triplets: Triplets) -> tuple[Tensor, Tensor]:
+    """Inner products of the histories with their positives (R,) and negatives (R, K)."""
+    positive = (triplets.history * triplets.positive).sum(-1)  # (R,)
+    negatives = (triplets.history[:, None] * triplets.negatives).sum(-1)  # (R, K)
+    return positive, negatives

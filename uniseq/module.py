@@ -1,0 +1,155 @@
+"""The LightningModule: a backbone, a similarity and an objective, composed."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from uniseq.backbones.base import Backbone
+from uniseq.batch import RankingBatch, SequenceBatch
+from uniseq.losses.base import Objective, Triplets
+from uniseq.ranking.metrics import ranking_metrics
+from uniseq.ranking.ranks import Ranks, rank_targets
+from uniseq.similarity import Similarity
+
+
+class SequentialRecommender(LightningModule):
+    """Trains an item table and a backbone, and ranks all items for each user.
+
+    Logs the mean of the loss and its terms over an epoch as ``train/…`` and the ranking metrics
+    as ``val/masked/HR@10``, ``val/unmasked/HR@10`` and so on, likewise under ``test/``.
+
+    Args:
+        backbone: the sequence encoder.
+        similarity: maps vectors to the space where the score is an inner product.
+        loss: the objective.
+        optimizer: makes the optimizer from the parameters.
+        num_items: N.
+        ks: cut-offs of the metrics.
+        seed: of dropout; see :meth:`on_train_epoch_start`.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        similarity: Similarity,
+        loss: Objective,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        num_items: int,
+        ks: Sequence[int] = (10,),
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.similarity = similarity
+        self.loss = loss
+        self.make_optimizer = optimizer
+        self.seed = seed
+        self.items = nn.Embedding(num_items, backbone.dim)
+        nn.init.normal_(self.items.weight, std=0.02)
+        self.metrics = nn.ModuleDict(
+            {
+                f"{stage}_{history}": ranking_metrics(ks, prefix=f"{stage}/{history}/")
+                for stage in ("val", "test")
+                for history in ("masked", "unmasked")
+            }
+        )
+        self.test_ranks: list[Ranks] = []
+        self._terms: dict[str, Tensor] = {}
+        self._steps = 0
+
+    def forward(self, batch: SequenceBatch) -> Tensor:
+        """Vectors of the histories in score space. Shape (B, d)."""
+        embedded = F.embedding(batch.items, self.items.weight)  # (T, d)
+        return self.similarity(self.backbone(batch, embedded, all_positions=False))
+
+    def item_vectors(self) -> Tensor:
+        """Vectors of all items in score space. Shape (N, d)."""
+        return self.similarity(self.items.weight)
+
+    def triplets(self, batch: SequenceBatch) -> Triplets:
+        """The batch's histories, positives and negatives in score space."""
+        count, (triplets, negatives) = len(batch.items), batch.negatives.shape
+        # One look-up for all: each would cost its own gradient of the size of the table.
+        ids = torch.cat([batch.items, batch.targets, batch.negatives.flatten()])
+        embedded = F.embedding(ids, self.items.weight)  # (T + R + R·K, d)
+        history = self.backbone(batch, embedded[:count], all_positions=batch.all_positions)
+        scored = self.similarity(embedded[count:])
+        return Triplets(
+            history=self.similarity(history),
+            positive=scored[:triplets],
+            negatives=scored[triplets:].view(triplets, negatives, -1),
+            items=self.items.weight,
+            targets=batch.targets,
+            unit=self.similarity.unit,
+        )
+
+    def training_step(self, batch: SequenceBatch) -> Tensor:
+        """The objective over one batch of triplets."""
+        loss, terms = self.loss(self.triplets(batch))
+        # Summed on the device and logged once an epoch: a log call a step waits for the device.
+        for name, value in {"loss": loss, **terms}.items():
+            self._terms[name] = self._terms.get(name, 0) + value.detach()
+        self._steps += 1
+        return loss
+
+    def on_train_epoch_start(self) -> None:
+        """Make dropout a function of seed and epoch, so that a resumed run repeats the epoch."""
+        torch.manual_seed((self.seed << 32) + self.current_epoch)
+        self._terms, self._steps = {}, 0
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's mean loss and terms."""
+        self.log_dict(self.epoch_means())
+
+    def epoch_means(self) -> dict[str, float]:
+        """Means of the loss and its terms over the steps of the epoch so far."""
+        return {f"train/{name}": float(total) / self._steps for name, total in self._terms.items()}
+
+    def on_validation_epoch_start(self) -> None:
+        """Compute the item vectors once for all users."""
+        self._ranked_items = self.item_vectors()
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def validation_step(self, batch: RankingBatch) -> None:
+        """Rank the validation items of a batch of users."""
+        self._rank(batch, "val")
+
+    def test_step(self, batch: RankingBatch) -> None:
+        """Rank the test items of a batch of users and keep the ranks."""
+        self.test_ranks.append(self._rank(batch, "test"))
+
+    def _rank(self, batch: RankingBatch, stage: str) -> Ranks:
+        ranks = rank_targets(
+            self(batch.sequences),
+            self._ranked_items,
+            batch.sequences.targets,
+            batch.seen_rows,
+            batch.seen_items,
+        )
+        for history in ("masked", "unmasked"):
+            metrics = self.metrics[f"{stage}_{history}"]
+            metrics.update(getattr(ranks, history))
+        return ranks
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self._log_metrics("test")
+
+    def _log_metrics(self, stage: str) -> None:
+        for history in ("masked", "unmasked"):
+            metrics = self.metrics[f"{stage}_{history}"]
+            self.log_dict({name: value.float() for name, value in metrics.compute().items()})
+            metrics.reset()
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimizer over all parameters."""
+        return self.make_optimizer(self.parameters())

@@ -1,0 +1,60 @@
+"""The record of one run: all that tables and figures are made from."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(slots=True)
+class Record:
+    """One run as it ended. Everything but ``timings`` and ``environment`` repeats with the seed.
+
+    Args:
+        status: how the run ended.
+        name: of the run, for people.
+        config: the resolved config.
+        config_hash: of the part of the config that determines the result.
+        dataset: name, sizes and fingerprint of the data.
+        seed: of the run.
+        epochs: metrics of each epoch.
+        best_epoch: epoch of the checkpoint that was tested, counted from 0.
+        stopped: why training ended.
+        test: test metrics, ``masked/HR@10`` and so on.
+        yardsticks: the same metrics of rankings that need no training.
+        ranks_file: name of the file beside the record with each test user's rank.
+        error: type and text, for a failed run.
+        resumed_from: checkpoint that the run went on from.
+        environment: versions, commit, machine.
+        timings: seconds and peak memory.
+    """
+
+    status: Literal["finished", "failed", "interrupted"]
+    name: str
+    config: dict[str, Any]
+    config_hash: str
+    seed: int
+    dataset: dict[str, Any] = field(default_factory=dict)
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int | None = None
+    stopped: str | None = None
+    test: dict[str, float] = field(default_factory=dict)
+    yardsticks: dict[str, dict[str, float]] = field(default_factory=dict)
+    ranks_file: str | None = None
+    error: dict[str, str] | None = None
+    resumed_from: str | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+    timings: dict[str, Any] = field(default_factory=dict)
+    schema: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """Indented JSON; a number that is none is written as null by the standard's rules."""
+        return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
+
+
+def hash_config(identity: dict[str, Any]) -> str:
+    """A short hash of the part of a config that determines a result."""
+    text = json.dumps(identity, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,49 @@
+"""What a run says when it ends: a table and a picture of its curve, from the record alone."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from uniseq.records.record import Record
+
+
+def metrics_table(record: Record) -> Table:
+    """Test figures of the model and of the rankings that need no training."""
+    ks = record.config["ranking"]["ks"]
+    names = [f"{metric}@{k}" for k in ks for metric in ("HR", "NDCG")]
+    dataset = record.dataset
+    table = Table(
+        title=f"{record.name}: test, {dataset['users']:,} users × {dataset['items']:,} items",
+        caption="masked: items of the user's history are not recommended; unmasked: they may be",
+    )
+    table.add_column("ranking")
+    for history in ("masked", "unmasked"):
+        for name in names:
+            table.add_column(f"{name}\n{history}", justify="right")
+    for row, metrics in {"model": record.test, **record.yardsticks}.items():
+        figures = [
+            f"{metrics[f'{history}/{name}']:.4f}"
+            for history in ("masked", "unmasked")
+            for name in names
+        ]
+        table.add_row(row, *figures, style="bold" if row == "model" else None)
+    return table
+
+
+def print_summary(record: Record, path: Path, curve: Path | None) -> None:
+    """Print the table, the picture's path and the record's path."""
+    console = Console(soft_wrap=True)
+    console.print(metrics_table(record))
+    seconds = record.timings["epochs"]
+    trained = sum(epoch["train"] for epoch in seconds)
+    ranked = sum(epoch["validation"] for epoch in seconds)
+    console.print(
+        f"{len(record.epochs)} epochs ({record.stopped}), best {record.best_epoch}; "
+        f"{trained / len(seconds):.2f} s training and {ranked / len(seconds):.2f} s validation "
+        f"an epoch, {record.timings['wall_s']:.0f} s in all, "
+        f"peak memory {record.timings['peak_memory_mb']:.0f} MB"
+    )
+    if curve is not None:
+        console.print(f"curve:  {curve}", highlight=False)
+    console.print(f"record: {path}", highlight=False)

@@ -1,0 +1,250 @@
+"""Train, rank and record one run: ``python -m uniseq.run backbone=sasrec loss=uniform``."""
+
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from uniseq.config.check import build, check_config, explain, identity
+from uniseq.config.paths import conf_dir
+from uniseq.errors import ConfigError, UniseqError
+from uniseq.records.record import Record, hash_config
+from uniseq.records.store import write_ranks, write_record
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def train(cfg: DictConfig, folder: Path) -> Record:
+    """Train on a data set, test the best epoch, write the record and return it.
+
+    Args:
+        cfg: a composed config.
+        folder: where checkpoints, logs, record and picture go.
+
+    Raises:
+        UniseqError: on config or data that cannot be used. A record of the failed run is written
+            first.
+    """
+    began = time.perf_counter()
+    plain = check_config(cfg)
+    record = Record(
+        status="failed",
+        name=plain["name"],
+        config=plain,
+        config_hash=hash_config(identity(plain)),
+        seed=plain["seed"],
+        resumed_from=plain["ckpt_path"],
+        environment=_environment(),
+    )
+    try:
+        _train(cfg, folder, record)
+        record.status = "finished"
+    except BaseException as error:
+        record.status = "failed" if isinstance(error, Exception) else "interrupted"
+        record.error = {"type": type(error).__name__, "message": str(error)}
+        raise
+    finally:
+        record.timings["wall_s"] = time.perf_counter() - began
+        record.timings["peak_memory_mb"] = _peak_memory_mb()
+        path = write_record(folder, record)
+    _summarise(record, path)
+    return record
+
+
+def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
+    """Fill the record as far as the run comes."""
+    import torch
+    from lightning.pytorch import seed_everything
+
+    from uniseq.history import History
+    from uniseq.module import SequentialRecommender
+    from uniseq.ranking.ranks import join_ranks
+    from uniseq.yardsticks import yardsticks
+
+    if cfg.threads is not None:
+        torch.set_num_threads(cfg.threads)
+    data = build(cfg.dataset)
+    sequences = data.sequences
+    record.dataset = {
+        "name": sequences.name,
+        "users": sequences.num_users,
+        "items": sequences.num_items,
+        "interactions": len(sequences.items),
+        "fingerprint": sequences.fingerprint,
+    }
+    seed_everything(cfg.seed, verbose=False)
+    module = SequentialRecommender(
+        backbone=build(cfg.backbone),
+        similarity=build(cfg.similarity),
+        loss=build(cfg.loss),
+        optimizer=build(cfg.optimizer),
+        num_items=sequences.num_items,
+        ks=list(cfg.ranking.ks),
+        seed=cfg.seed,
+    )
+    history = History(identity(record.config))
+    trainer, stopping, best = _trainer(cfg, folder, history)
+    for logger in trainer.loggers:
+        logger.log_hyperparams(record.config)
+        record.environment["logger"] = {"type": type(logger).__name__, "run": logger.version}
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=False)
+    finally:
+        record.epochs = history.epochs
+        record.timings["epochs"] = history.seconds
+    record.stopped = (
+        f"no better {stopping.monitor} for {stopping.patience} epochs"
+        if stopping.stopped_epoch
+        else f"cap of {trainer.max_epochs} epochs reached"
+    )
+    state = torch.load(best.best_model_path, weights_only=False)
+    record.best_epoch = state["epoch"]
+    trainer.test(
+        module, datamodule=data, ckpt_path=best.best_model_path, verbose=False, weights_only=False
+    )
+    record.test = {
+        name.removeprefix("test/"): float(value)
+        for name, value in trainer.callback_metrics.items()
+        if name.startswith("test/")
+    }
+    ranks = join_ranks(module.test_ranks)
+    record.ranks_file = write_ranks(
+        folder, ranks.masked.cpu().numpy(), ranks.unmasked.cpu().numpy()
+    ).name
+    record.yardsticks = yardsticks(data, list(cfg.ranking.ks))
+
+
+def _trainer(cfg: DictConfig, folder: Path, history: Any) -> tuple[Any, Any, Any]:
+    from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+    monitor = f"val/{cfg.ranking.history}/{cfg.ranking.monitor}"
+    stopping = EarlyStopping(monitor, mode="max", patience=cfg.ranking.patience)
+    best = ModelCheckpoint(
+        folder / "checkpoints",
+        filename="best",
+        monitor=monitor,
+        mode="max",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    callbacks = [history, stopping, best]
+    if cfg.trainer.get("enable_progress_bar", True):
+        from lightning.pytorch.callbacks import RichProgressBar
+
+        callbacks.append(RichProgressBar(leave=False))
+    trainer = build(
+        cfg.trainer,
+        callbacks=callbacks,
+        logger=build(cfg.logger, save_dir=str(folder)),
+        default_root_dir=str(folder),
+    )
+    return trainer, stopping, best
+
+
+def _environment() -> dict[str, Any]:
+    from importlib.metadata import version
+
+    packages = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
+    return {
+        "uniseq": version("uniseq"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {package: version(package) for package in packages},
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that runs, with a mark when it has changes; None in a wheel."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return described.stdout.strip()
+
+
+def _peak_memory_mb() -> float:
+    """Highest resident memory of this process so far, in MiB."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _summarise(record: Record, path: Path) -> None:
+    from uniseq.report.console import print_summary
+    from uniseq.report.curve import draw_curve
+
+    print_summary(record, path, draw_curve(record, path.with_name("curve.png")))
+
+
+def _quiet() -> None:
+    """Leave out the trainer's notices that a user can do nothing about."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in (
+        ".*does not have many workers.*",
+        ".*treespec.*is deprecated.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*no logger configured.*",
+        ".*LightningModule.configure_optimizers. returned `None`.*",
+        ".*The number of training batches .* is smaller than the logging interval.*",
+    ):
+        warnings.filterwarnings("ignore", message)
+
+
+def _job(cfg: DictConfig) -> float:
+    """One run, in the folder that Hydra made for it; returns the best watched figure."""
+    _quiet()
+    record = train(cfg, Path(HydraConfig.get().runtime.output_dir))
+    watched = f"val/{cfg.ranking.history}/{cfg.ranking.monitor}"
+    return max(epoch[watched] for epoch in record.epochs)
+
+
+def main() -> None:
+    """The command line. Exit status 1, and one line a fault, on input that cannot be used."""
+    asked_for_traceback = os.environ.get(FULL_ERROR) == "1"
+    os.environ[FULL_ERROR] = "1"  # so that Hydra hands its errors to us instead of exiting
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # one's own classes, also for the console script
+    folder = conf_dir()
+    try:
+        hydra.main(version_base="1.3", config_path=str(folder), config_name="config")(_job)()
+    except Exception as error:
+        if asked_for_traceback:
+            raise
+        known = error if isinstance(error, UniseqError) else _explain(error, folder)
+        if known is None:
+            raise
+        print(f"error: {known}".replace("\n", "\nerror: "), file=sys.stderr)
+        sys.exit(1)
+
+
+def _explain(error: Exception, folder: Path) -> ConfigError | None:
+    """A composition error in the user's terms; None for any other."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        valid = compose("config")
+    return explain(error, [argument for argument in sys.argv[1:] if argument[:1] != "-"], valid)
+
+
+if __name__ == "__main__":
+    main()
