@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class UniseqError(Exception):
-    """An input that cannot be used. Its text is shown to the user as it stands, without a traceback."""
+    """An input that cannot be used. Its text is shown to the user as it stands."""
 
 
 class ConfigError(UniseqError):

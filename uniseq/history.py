@@ -2,11 +2,12 @@
 
 import math
 import time
-from typing import Any
+from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from uniseq.errors import ConfigError, UniseqError
+from uniseq.module import SequentialRecommender
 
 
 class History(Callback):
@@ -40,7 +41,7 @@ class History(Callback):
             for name, value in trainer.callback_metrics.items()
             if name.startswith("val/")
         }
-        means: dict[str, float] = pl_module.epoch_means()
+        means = cast(SequentialRecommender, pl_module).epoch_means()
         for name, value in means.items():
             if not math.isfinite(value):
                 raise UniseqError(

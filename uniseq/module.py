@@ -1,12 +1,14 @@
 """The LightningModule: a backbone, a similarity and an objective, composed."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torchmetrics import MetricCollection
 
 from uniseq.backbones.base import Backbone
 from uniseq.batch import RankingBatch, SequenceBatch
@@ -31,6 +33,10 @@ class SequentialRecommender(LightningModule):
         ks: cut-offs of the metrics.
         seed: of dropout; see :meth:`on_train_epoch_start`.
     """
+
+    backbone: Backbone
+    similarity: Similarity
+    loss: Objective
 
     def __init__(
         self,
@@ -132,8 +138,7 @@ class SequentialRecommender(LightningModule):
             batch.seen_items,
         )
         for history in ("masked", "unmasked"):
-            metrics = self.metrics[f"{stage}_{history}"]
-            metrics.update(getattr(ranks, history))
+            self._metrics(stage, history).update(getattr(ranks, history))
         return ranks
 
     def on_validation_epoch_end(self) -> None:
@@ -146,9 +151,12 @@ class SequentialRecommender(LightningModule):
 
     def _log_metrics(self, stage: str) -> None:
         for history in ("masked", "unmasked"):
-            metrics = self.metrics[f"{stage}_{history}"]
+            metrics = self._metrics(stage, history)
             self.log_dict({name: value.float() for name, value in metrics.compute().items()})
             metrics.reset()
+
+    def _metrics(self, stage: str, history: str) -> MetricCollection:
+        return cast(MetricCollection, self.metrics[f"{stage}_{history}"])
 
     def configure_optimizers(self) -> Optimizer:
         """The optimizer over all parameters."""

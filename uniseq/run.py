@@ -220,8 +220,8 @@ def main() -> None:
     """The command line. Exit status 1, and one line a fault, on input that cannot be used."""
     asked_for_traceback = os.environ.get(FULL_ERROR) == "1"
     os.environ[FULL_ERROR] = "1"  # so that Hydra hands its errors to us instead of exiting
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # one's own classes, also for the console script
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # one's own classes, also for the console script
     folder = conf_dir()
     try:
         hydra.main(version_base="1.3", config_path=str(folder), config_name="config")(_job)()
@@ -241,9 +241,14 @@ def _explain(error: Exception, folder: Path) -> ConfigError | None:
     from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()
+    overrides = [argument for argument in sys.argv[1:] if argument[:1] != "-"]
+    groups = [o for o in overrides if (folder / o.partition("=")[0]).is_dir()]
     with initialize_config_dir(str(folder), version_base="1.3"):
-        valid = compose("config")
-    return explain(error, [argument for argument in sys.argv[1:] if argument[:1] != "-"], valid)
+        try:
+            valid = compose("config", overrides=groups)
+        except Exception:  # one of the choices is the fault
+            valid = compose("config")
+    return explain(error, overrides, valid)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ class LastAttention(torch.autograd.Function):
 
 def _by_head(x: Tensor, heads: int) -> Tensor:
     """Shape (n, d) to (n, heads, d/heads)."""
-    return x.unflatten(1, (heads, -1))
+    return x.view(len(x), heads, -1)
 
 
 def _spread(x: Tensor, row: Tensor) -> Tensor:

@@ -76,15 +76,25 @@ def pack(lengths: np.ndarray, device: torch.device) -> Packing:
     row[place] = ragged_row
     from_start[place] = before
     from_end[place] = lengths[ragged_row] - 1 - before
-    arrays = (source, row, from_start, from_end, place, first + lengths - 1)
-    tensors = [torch.from_numpy(array).to(device, non_blocking=True) for array in arrays]
+    arrays = {
+        "source": source,
+        "row": row,
+        "from_start": from_start,
+        "from_end": from_end,
+        "place": place,
+        "last": first + lengths - 1,
+    }
+    tensors = {
+        name: torch.from_numpy(array).to(device, non_blocking=True)
+        for name, array in arrays.items()
+    }
     rectangles, begin = [], 0
     for capacity, bins in shapes:
         tokens = slice(begin, begin + bins * capacity)
-        bias = _bias(tensors[1][tokens].view(bins, capacity))
+        bias = _bias(tensors["row"][tokens].view(bins, capacity))
         rectangles.append(Rectangle(tokens, bins, capacity, bias))
         begin = tokens.stop
-    return Packing(*tensors, rectangles=tuple(rectangles))
+    return Packing(**tensors, rectangles=tuple(rectangles))
 
 
 def _fill_bins(lengths: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:

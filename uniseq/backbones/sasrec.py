@@ -99,14 +99,14 @@ class SASRec(nn.Module):
                 "use positions=start for all positions",
             )
         position = packing.from_start if self.positions == "start" else packing.from_end
-        x = embedded.index_select(0, packing.source)  # (P, d)
+        x: Tensor = embedded.index_select(0, packing.source)  # (P, d)
         x = self.norm(x + self.position.weight.index_select(0, position))
         masks = self._draw_masks(packing, all_positions, x)
         if masks.embedded is not None:
             x = x * masks.embedded
         for block, drawn in zip(self.blocks, masks.blocks, strict=True):
-            last = block is self.blocks[-1] and not all_positions
-            x = block.last(x, packing, drawn) if last else block(x, packing, drawn)
+            last_only = block is self.blocks[-1] and not all_positions
+            x = block(x, packing, drawn, last_only)
         return x.index_select(0, packing.place) if all_positions else x
 
     def _draw_masks(self, packing: Packing, all_positions: bool, x: Tensor) -> "Masks":
@@ -163,24 +163,32 @@ class Block(nn.Module):
         self.down = nn.Linear(4 * dim, dim)
         self.norm2 = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor, packing: Packing, masks: BlockMasks) -> Tensor:
-        """All tokens: shape (P, d) to (P, d)."""
-        attended = CausalAttention.apply(self.qkv(x), packing, self.heads, *masks.attention)
+    def forward(self, x: Tensor, packing: Packing, masks: BlockMasks, last_only: bool) -> Tensor:
+        """All tokens, (P, d) to (P, d), or the last one of each history, (P, d) to (B, d)."""
+        if last_only:
+            ends = x.index_select(0, packing.last)  # (B, d)
+            attended = self._attend_last(ends, x, packing, masks)
+            return self._feed_forward(ends, attended, masks)
+        attended = CausalAttention.apply(  # type: ignore[no-untyped-call]
+            self.qkv(x), packing, self.heads, *masks.attention
+        )  # (P, d)
         return self._feed_forward(x, attended, masks)
 
-    def last(self, x: Tensor, packing: Packing, masks: BlockMasks) -> Tensor:
-        """The last token of each history: shape (P, d) to (B, d)."""
+    def _attend_last(self, ends: Tensor, x: Tensor, packing: Packing, masks: BlockMasks) -> Tensor:
+        """Queries of the last tokens (B, d) against all tokens (P, d), to (B, d)."""
         dim = x.shape[1]
-        ends = x.index_select(0, packing.last)  # (B, d)
         query = F.linear(ends, self.qkv.weight[:dim], self.qkv.bias[:dim])  # (B, d)
         kv = F.linear(x, self.qkv.weight[dim:], self.qkv.bias[dim:])  # (P, 2d)
         mask = masks.attention[0] if masks.attention else None
-        attended = LastAttention.apply(query, kv, packing.row, self.heads, mask)  # (B, d)
-        return self._feed_forward(ends, attended, masks)
+        attended: Tensor = LastAttention.apply(  # type: ignore[no-untyped-call]
+            query, kv, packing.row, self.heads, mask
+        )
+        return attended
 
     def _feed_forward(self, x: Tensor, attended: Tensor, masks: BlockMasks) -> Tensor:
         x = self.norm1(_residual(x, self.out(attended), masks.attended))
-        return self.norm2(_residual(x, self.down(F.gelu(self.up(x))), masks.fed_forward))
+        fed: Tensor = self.norm2(_residual(x, self.down(F.gelu(self.up(x))), masks.fed_forward))
+        return fed
 
 
 def _residual(x: Tensor, branch: Tensor, mask: Tensor | None) -> Tensor:

@@ -3,8 +3,10 @@
 import dataclasses
 import difflib
 import inspect
+import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from hydra.errors import ConfigCompositionException, InstantiationException, MissingConfigException
@@ -32,11 +34,12 @@ def check_config(cfg: DictConfig) -> dict[str, Any]:
         plain = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(error.full_key or "config", _first_line(error)) from error
-    assert isinstance(plain, dict)
-    faults = [*_check_top(plain)]
+    plain = typing.cast(dict[str, Any], plain)
+    # A value taken over from another key is at fault there, not here.
+    faults = [fault for fault in _check_top(plain) if not _is_interpolation(cfg, fault.key)]
     if faults:
         raise UniseqError("\n".join(str(fault) for fault in faults))
-    return typing.cast(dict[str, Any], plain)
+    return plain
 
 
 def identity(plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,6 +94,8 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
             known = OmegaConf.select(valid, key, throw_on_missing=False, default=_ABSENT)
         except OmegaConfBaseException:
             known = _ABSENT
+        if known is _ABSENT and _is_argument(valid, key):
+            return ConfigError(key, f"is not in the file; write +{key}=… to add it")
         if known is _ABSENT:
             return ConfigError(key, f"there is no such key{_nearest(key, _keys(valid))}")
     return None
@@ -99,8 +104,17 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
 _ABSENT = object()
 
 
+def _is_argument(valid: DictConfig, key: str) -> bool:
+    """Whether the target of the node that would hold the key takes it."""
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(valid, parent, throw_on_missing=False) if parent else None
+    target = node.get("_target_", "???") if isinstance(node, DictConfig) else "???"
+    return target != "???" and name in inspect.signature(get_object(target)).parameters
+
+
 def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
     yield from _check_arguments("", plain, RunConfig, required=True)
+    yield from _check_values(plain)
     ranking = plain.get("ranking")
     if isinstance(ranking, dict):
         yield from _check_arguments("ranking", ranking, RankingConfig, required=True)
@@ -109,7 +123,26 @@ def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
         yield from _check_nodes(key, value)
 
 
+def _is_interpolation(cfg: DictConfig, key: str) -> bool:
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(cfg, parent, throw_on_missing=False) if parent else cfg
+    return isinstance(node, DictConfig) and name in node and OmegaConf.is_interpolation(node, name)
+
+
+def _check_values(plain: dict[str, Any]) -> Iterator[ConfigError]:
+    threads, checkpoint, seed = plain.get("threads"), plain.get("ckpt_path"), plain.get("seed")
+    if isinstance(threads, int) and threads < 1:
+        yield ConfigError("threads", f"must be at least 1, not {threads}")
+    if isinstance(seed, int) and not 0 <= seed < 2**31:
+        yield ConfigError("seed", f"must be 0 or more and below 2³¹, not {seed}")
+    if isinstance(checkpoint, str) and not Path(checkpoint).is_file():
+        yield ConfigError("ckpt_path", f"there is no file {checkpoint}; name a run's last.ckpt")
+
+
 def _check_monitor(ranking: dict[str, Any]) -> Iterator[ConfigError]:
+    patience = ranking.get("patience")
+    if isinstance(patience, int) and patience < 1:
+        yield ConfigError("ranking.patience", f"must be at least 1, not {patience}")
     try:
         names = [f"{metric}@{k}" for k in ranking["ks"] for metric in ("HR", "NDCG", "MRR")]
     except (KeyError, TypeError):
@@ -119,7 +152,8 @@ def _check_monitor(ranking: dict[str, Any]) -> Iterator[ConfigError]:
     elif ranking.get("monitor") not in names:
         yield ConfigError(
             "ranking.monitor",
-            f"{ranking.get('monitor')!r} is not measured{_nearest(str(ranking.get('monitor')), names)}",
+            f"{ranking.get('monitor')!r} is not measured"
+            + _nearest(str(ranking.get("monitor")), names),
         )
 
 
@@ -207,15 +241,17 @@ def _readable(hint: Any) -> str:
         return "one of " + ", ".join(map(str, arguments))
     if hint is type(None):
         return "null"
-    if origin is not None and type(None) in arguments or str(origin) in ("typing.Union",):
+    if origin in (typing.Union, types.UnionType):
         return " or ".join(_readable(argument) for argument in arguments)
     names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
-    return names.get(hint, str(hint).replace("typing.", "").replace("collections.abc.", ""))
+    if hint in names or (inspect.isclass(hint) and origin is None):
+        return names.get(hint) or str(hint.__name__)
+    return str(hint).replace("typing.", "").replace("collections.abc.", "")
 
 
 def _nearest(name: str, options: Iterable[str]) -> str:
     options = list(options)
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
     if not close:  # `bta` for `loss.beta`: compare the last part too
         last = name.rpartition(".")[2]
         by_last = {option.rpartition(".")[2]: option for option in options}
@@ -227,8 +263,8 @@ def _nearest(name: str, options: Iterable[str]) -> str:
 
 def _keys(node: DictConfig, path: str = "") -> list[str]:
     keys: list[str] = []
-    for key in node:
-        where = f"{path}.{key}" if path else str(key)
+    for key in map(str, node):
+        where = f"{path}.{key}" if path else key
         keys.append(where)
         child = node._get_node(key)
         if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():

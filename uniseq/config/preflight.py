@@ -5,10 +5,10 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.check import build, check_config
-from uniseq.errors import UniseqError
+from uniseq.errors import ConfigError, UniseqError
 
 
 class Preflight(Callback):
@@ -21,14 +21,23 @@ class Preflight(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Exit with status 1 and one line a fault."""
         HydraConfig.instance().set_config(config)
-        run = OmegaConf.create(OmegaConf.to_container(config))
-        with open_dict(run):
-            run.pop("hydra", None)
+        run = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         try:
             check_config(run)
             for group in ("backbone", "similarity", "loss", "dataset"):
                 build(run[group])
+            _try_optimizer(run)
         except UniseqError as error:
             # Hydra swallows what a callback raises, except a request to exit.
             print(f"error: {error}".replace("\n", "\nerror: "), file=sys.stderr)
             sys.exit(1)
+
+
+def _try_optimizer(run: DictConfig) -> None:
+    """Let the optimizer refuse its settings now, not after the data are loaded."""
+    from torch import nn, zeros
+
+    try:
+        build(run.optimizer)([nn.Parameter(zeros(1))])
+    except (TypeError, ValueError) as error:
+        raise ConfigError("optimizer", str(error)) from error

@@ -1,5 +1,6 @@
 """One data module for every data set: the source is what differs."""
 
+from collections.abc import Callable
 from typing import Literal, TypeVar
 
 from lightning.pytorch import LightningDataModule
@@ -8,14 +9,17 @@ from torch.utils.data import DataLoader
 from uniseq.batch import RankingBatch, SequenceBatch
 from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
 from uniseq.data.negatives import UniformNegatives
-from uniseq.data.samples import Prefixes, WholeSequences
+from uniseq.data.samples import Prefixes, Samples, WholeSequences
 from uniseq.data.sequences import Sequences, require_splittable
 from uniseq.data.sources import Source
 from uniseq.errors import ConfigError
 
 Batch = TypeVar("Batch")
 
-SCHEMES = {"prefixes": Prefixes, "sequences": WholeSequences}
+SCHEMES: dict[str, Callable[[Sequences, int], Samples]] = {
+    "prefixes": Prefixes,
+    "sequences": WholeSequences,
+}
 
 
 class SequenceDataModule(LightningDataModule):

@@ -10,7 +10,12 @@ HELD_OUT = 2  # leave-one-out: the last item is the test's, the last but one the
 
 
 class Samples(Protocol):
-    """A numbering of training samples that are never written out."""
+    """A numbering of training samples that are never written out.
+
+    ``all_positions`` says whether each position of a sample's history ends a triplet.
+    """
+
+    all_positions: bool
 
     def __len__(self) -> int: ...
 

@@ -135,7 +135,7 @@ class Synthetic:
 
     def _draw_new(self, rng: np.random.Generator, history: np.ndarray) -> np.ndarray:
         """One item each that is not in the history. Shape (n, length) to (n,)."""
-        drawn = self._draw(rng, history)
+        drawn: np.ndarray = self._draw(rng, history)
         while True:
             again = np.flatnonzero((history == drawn[:, None]).any(1))
             if not again.size:
@@ -145,7 +145,9 @@ class Synthetic:
     def _draw(self, rng: np.random.Generator, history: np.ndarray) -> np.ndarray:
         """One item each from q, items of the history allowed. Shape (n, length) to (n,)."""
         count, length = history.shape
-        everywhere = np.searchsorted(self._total, rng.random(count) * self._total[-1], side="right")
+        everywhere: np.ndarray = np.searchsorted(
+            self._total, rng.random(count) * self._total[-1], side="right"
+        )
         everywhere = np.minimum(everywhere, self.num_items - 1)
         if length == 0:
             return everywhere
@@ -164,7 +166,8 @@ class Synthetic:
             self._by_cluster[inside],
             everywhere,
         )
-        return np.choose(part, options)
+        chosen: np.ndarray = np.choose(part, options)
+        return chosen
 
     def probabilities(self, histories: list[np.ndarray]) -> np.ndarray:
         """True probabilities of the next item: the scores of the best possible ranking.

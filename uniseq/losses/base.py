@@ -31,12 +31,11 @@ class Triplets:
 
 
 class Objective(Protocol):
-    """A loss over one batch of triplets.
+    """A loss over one batch of triplets."""
 
-    Returns the total, a scalar, and its named terms (unweighted, detached or not) for the log.
-    """
-
-    def __call__(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]: ...
+    def __call__(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total, a scalar, and its named terms, unweighted, for the log."""
+        ...
 
 
 def scores(triplets: Triplets) -> tuple[Tensor, Tensor]:

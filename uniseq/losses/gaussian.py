@@ -43,7 +43,7 @@ def loss_het(history: Tensor, negatives: Tensor, t: float = 2.0) -> Tensor:
 
 def pair_sum(x: Tensor, y: Tensor, t: float) -> Tensor:
     """Sum of exp(-t·‖x_a - y_b‖²) over all a and b. Shapes (n, d) and (m, d) to a scalar."""
-    result: Tensor = _PairSum.apply(x, y, t)
+    result: Tensor = _PairSum.apply(x, y, t)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -77,5 +77,7 @@ METRICS = {"HR": HitRate, "NDCG": NDCG, "MRR": MRR}
 
 def ranking_metrics(ks: Iterable[int], prefix: str = "") -> MetricCollection:
     """HR, NDCG and MRR at each K, named like ``HR@10``."""
-    metrics = {f"{name}@{k}": metric(k) for k in ks for name, metric in METRICS.items()}
+    metrics: dict[str, Metric | MetricCollection] = {
+        f"{name}@{k}": metric(k) for k in ks for name, metric in METRICS.items()
+    }
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)

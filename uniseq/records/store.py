@@ -1,5 +1,6 @@
 """Records on disk, written so that a reader never sees half of one."""
 
+import io
 import json
 import os
 import tempfile
@@ -23,10 +24,10 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink()
         raise
 
 
@@ -56,8 +57,6 @@ def read_record(path: Path) -> Record:
 
 def write_ranks(folder: Path, masked: np.ndarray, unmasked: np.ndarray) -> Path:
     """Write each test user's rank under both conventions, in the order of the data set."""
-    import io
-
     buffer = io.BytesIO()
     np.savez_compressed(buffer, masked=masked.astype(np.int32), unmasked=unmasked.astype(np.int32))
     path = folder / RANKS

@@ -1,0 +1,42 @@
+# Everything runs in a virtual environment of its own, made on first use.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help run test test-real lint wheel bench clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "error: $(PYTHON) is not Python 3.11 to 3.13; set PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: $(INSTALLED)  ## train SASRec with the uniformity objective on synthetic data
+	$(BIN)/python -m uniseq.run trainer.max_epochs=40
+
+test: $(INSTALLED)  ## the tests: no network, no GPU, no data needed
+	$(BIN)/python -m pytest
+
+test-real: $(INSTALLED)  ## the tests on the benchmark files in UNISEQ_DATA_DIR
+	$(BIN)/python -m pytest -m real_data
+
+lint: $(INSTALLED)  ## style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel: $(INSTALLED)  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+bench: $(INSTALLED)  ## training and ranking speed against RecBole; needs UNISEQ_DATA_DIR
+	$(MAKE) -C experiments/bench
+
+clean:  ## remove the environment and everything built
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

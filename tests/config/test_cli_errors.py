@@ -1,0 +1,116 @@
+"""What a user sees for a faulty command line: one line a fault, status 1, nothing written."""
+
+import sys
+
+import pytest
+
+from tests.config_runs import TINY
+from uniseq.run import main
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs a command line in an empty folder; gives status, error lines and what was written."""
+
+    def run(*arguments):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        monkeypatch.delenv("UNISEQ_DATA_DIR", raising=False)
+        chosen = any(argument.startswith("dataset=") for argument in arguments)
+        tiny = [o for o in TINY if not (chosen and o.startswith("dataset."))]
+        monkeypatch.setattr(sys, "argv", ["uniseq", *tiny, *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        lines = capsys.readouterr().err.splitlines()
+        return stopped.value.code, lines, list(tmp_path.rglob("*"))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("loss.bta=.1", "error: loss.bta: there is no such key; did you mean loss.beta?"),
+        (
+            "backbone.head=2",
+            "error: backbone.head: there is no such key; did you mean backbone.heads?",
+        ),
+        ("sed=1", "error: sed: there is no such key; did you mean seed?"),
+        ("backbone=sasrex", "error: backbone: there is no 'sasrex'; did you mean sasrec?"),
+        ("loss/rec=bce2", "error: loss/rec: there is no 'bce2'; did you mean bce?"),
+        ("bakbone=sasrec", "error: bakbone: there is no such key; did you mean backbone?"),
+        ("+backbone.depth=2", "error: backbone.depth: there is no such key; choose from"),
+        ("backbone.dim=wide", "error: backbone.dim: must be an integer, not 'wide'"),
+        ("backbone.dim=64.5", "error: backbone.dim: must be an integer, not 64.5"),
+        ("loss.beta=true", "error: loss.beta: must be a number, not True"),
+        ("loss.pairs=all", "error: loss.pairs: must be one of literal, separate, not 'all'"),
+        ("dataset.samples=prefix", "error: dataset.samples: must be one of prefixes, sequences"),
+        ("seed=one", "error: seed: must be an integer, not 'one'"),
+        ("backbone.heads=3", "error: backbone.heads: must divide dim: 16 is not divisible by 3"),
+        ("loss.beta=-1", "error: loss.beta: must be 0 or more, not -1"),
+        ("loss.t=0", "error: loss.t: must be positive"),
+        ("backbone.dropout=1", "error: backbone.dropout: must be at least 0 and below 1"),
+        (
+            "ranking.monitor=NDCG@5",
+            "error: ranking.monitor: 'NDCG@5' is not measured; did you mean",
+        ),
+        ("ranking.ks=[]", "error: ranking.ks: is empty"),
+        ("ranking.patience=0", "error: ranking.patience: must be at least 1, not 0"),
+        ("loss=custom", "error: loss._target_: is not set"),
+        ("optimizer.lr=fast", "error: optimizer.lr: must be a number or Tensor, not 'fast'"),
+        ("optimizer.lr=-1", "error: optimizer: Invalid learning rate: -1"),
+        ("threads=0", "error: threads: must be at least 1, not 0"),
+        (
+            "optimizer.amsgrad=true",
+            "error: optimizer.amsgrad: is not in the file; write +optimizer",
+        ),
+        (
+            "trainer.max_epoch=3",
+            "error: trainer.max_epoch: there is no such key; did you mean trainer.max_epochs?",
+        ),
+        ("dataset.batch_size=0", "error: dataset.batch_size: must be at least 1, not 0"),
+        ("dataset.source.num_clusters=50", "error: dataset.source.num_clusters:"),
+        ("ckpt_path=nowhere.ckpt", "error: ckpt_path: there is no file nowhere.ckpt"),
+        ("dataset=file", "error: dataset.source.file: is not set"),
+    ],
+)
+def test_a_faulty_argument_is_one_line_and_leaves_nothing(command, argument, expected):
+    status, lines, written = command(argument)
+    assert status == 1
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(expected)
+    assert written == []
+
+
+def test_an_unknown_class_is_named_with_its_reason(command):
+    status, lines, written = command("loss=custom", "loss._target_=nowhere.Loss")
+    assert status == 1
+    assert lines[0].startswith("error: loss._target_: cannot be imported:")
+    assert "nowhere" in lines[0]
+    assert written == []
+
+
+def test_all_faults_are_reported_at_once(command):
+    status, lines, _ = command("backbone.dim=wide", "loss.beta=big", "+backbone.depth=2")
+    assert status == 1
+    assert [line.split(":")[1].strip() for line in lines] == [
+        "backbone.dim",
+        "backbone.depth",
+        "loss.beta",
+    ]
+
+
+def test_a_missing_data_file_is_one_line(command, tmp_path):
+    status, lines, _ = command("dataset=beauty", f"data_dir={tmp_path}")
+    assert status == 1
+    assert lines[-1].startswith(f"error: {tmp_path}/Beauty.txt: no such file; point data_dir")
+
+
+def test_the_traceback_is_there_when_asked_for(tmp_path, monkeypatch):
+    from uniseq.errors import DataError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.setattr(sys, "argv", ["uniseq", "dataset=beauty", f"data_dir={tmp_path}"])
+    with pytest.raises(DataError, match=r"Beauty\.txt: no such file"):
+        main()

@@ -1,0 +1,82 @@
+"""Every YAML file is composed and trained; names and signatures agree with the package."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from tests.config_runs import TINY, composed
+from uniseq.config.check import check_config
+from uniseq.config.paths import conf_dir
+from uniseq.run import train
+
+CONF = conf_dir()
+FILES = sorted(CONF.glob("**/*.yaml"))
+CHOICES = [
+    path
+    for path in FILES
+    if path.parent != CONF
+    and not path.stem.startswith("_")
+    and path.stem != "custom"
+    and path.parent.name != "hydra"
+]
+BENCHMARKS = {"beauty", "toys", "sports", "yelp", "file"}
+
+
+def _override(path: Path) -> str:
+    group = path.parent.relative_to(CONF).as_posix()
+    return f"{group}={path.stem}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
+def test_each_file_opens_with_the_command_that_uses_it(path):
+    assert "python -m uniseq.run" in path.read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize("path", CHOICES, ids=_override)
+def test_each_choice_composes_to_a_sound_config(path, tmp_path):
+    extra = ("dataset.source.file=x.txt",) if path.stem == "file" else ()
+    plain = check_config(composed([_override(path), *extra]))
+    assert plain["ranking"]["ks"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in CHOICES if p.stem not in BENCHMARKS and p.parent.name != "experiment"],
+    ids=_override,
+)
+def test_each_choice_trains(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    limits = ("trainer.max_epochs=1",) if path.parent.name == "trainer" else ("trainer=smoke",)
+    record = train(composed([_override(path), *limits, *TINY, f"results_dir={tmp_path}"]), tmp_path)
+    assert record.status == "finished"
+    assert len(record.epochs) == 1
+    assert 0 <= record.test["masked/HR@10"] <= 1
+
+
+@pytest.mark.parametrize("group", ["backbone", "loss"])
+def test_group_files_and_package_modules_have_the_same_names(group):
+    package = {"backbone": "backbones", "loss": "losses"}[group]
+    helpers = {"base", "ragged", "attention", "dropout", "gaussian", "__init__"}
+    modules = {p.stem for p in (Path(CONF).parent / "uniseq" / package).glob("*.py")} - helpers
+    files = {path.stem for path in (CONF / group).glob("*.yaml")} - {"custom"}
+    assert modules == files
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in CHOICES if path.parent.name in ("backbone", "loss", "rec", "similarity")],
+    ids=_override,
+)
+def test_values_in_a_file_are_the_signature_s_defaults(path):
+    """One place for defaults is the signature; a file repeats them only to show them."""
+    node = OmegaConf.load(path)
+    module, _, name = node._target_.rpartition(".")
+    signature = inspect.signature(getattr(importlib.import_module(module), name))
+    for key, value in OmegaConf.to_container(node).items():
+        if key in ("_target_", "defaults") or "${" in str(value):
+            continue
+        assert signature.parameters[key].default == value, key

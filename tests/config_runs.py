@@ -1,0 +1,29 @@
+"""Short runs for the tests, through the real composition."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from uniseq.config.paths import conf_dir
+
+# A data set on which an epoch takes a tenth of a second.
+TINY = (
+    "dataset.source.num_users=120",
+    "dataset.source.num_items=60",
+    "dataset.source.num_clusters=6",
+    "dataset.source.max_length=20",
+    "backbone.dim=16",
+    "trainer.enable_progress_bar=false",
+    "trainer.accelerator=cpu",
+)
+
+
+def composed(overrides: Sequence[str] = (), config_dir: Path | None = None) -> DictConfig:
+    """The config that a command line with these overrides gives."""
+    with initialize_config_dir(str(config_dir or conf_dir()), version_base="1.3"):
+        cfg = compose("config", overrides=list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])

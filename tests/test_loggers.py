@@ -1,0 +1,65 @@
+"""What the loggers leave behind is read back."""
+
+import csv
+
+import pytest
+
+from tests.test_run import run
+
+
+def test_csv_has_a_row_an_epoch(tmp_path):
+    record = run(tmp_path, "trainer.max_epochs=2")
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    kept = [float(row["val/masked/NDCG@10"]) for row in rows if row["val/masked/NDCG@10"]]
+    assert kept == pytest.approx([epoch["val/masked/NDCG@10"] for epoch in record.epochs])
+    assert float(rows[-1]["test/masked/HR@10"]) == pytest.approx(record.test["masked/HR@10"])
+
+
+def test_an_offline_wandb_run_holds_config_curves_and_summary(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    from google.protobuf.json_format import MessageToDict
+    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.sdk.internal.datastore import DataStore
+
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    record = run(tmp_path, "logger=wandb", "trainer.max_epochs=2", "name=mine", "tags=[a,b]")
+    assert wandb.run is None  # finished, so that the next run of a sweep gets its own
+    (file,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
+    store = DataStore()
+    store.open_for_scan(str(file))
+    history, config, summary, settings = [], {}, {}, {}
+    while (data := store.scan_data()) is not None:
+        entry = Record()
+        entry.ParseFromString(data)
+        kind = entry.WhichOneof("record_type")
+        if kind == "history":
+            items = {i.key or "/".join(i.nested_key): i.value_json for i in entry.history.item}
+            history.append(items)
+        elif kind == "config":
+            config |= {i.key or "/".join(i.nested_key): i.value_json for i in entry.config.update}
+        elif kind == "summary":
+            summary |= {i.key or "/".join(i.nested_key): i.value_json for i in entry.summary.update}
+        elif kind == "run":
+            settings |= MessageToDict(entry.run, preserving_proto_field_name=True)
+            config |= {i.key: i.value_json for i in entry.run.config.update}
+    curve = [float(row["val/masked/NDCG@10"]) for row in history if "val/masked/NDCG@10" in row]
+    assert curve == pytest.approx([epoch["val/masked/NDCG@10"] for epoch in record.epochs])
+    assert any("backbone" in key for key in config)
+    assert settings["display_name"] == "mine"
+    assert settings["run_group"] == "synthetic"
+    assert settings["tags"] == ["a", "b"]
+    final = [row for row in history if "test/masked/HR@10" in row]
+    assert float(final[-1]["test/masked/HR@10"]) == pytest.approx(record.test["masked/HR@10"])
+    assert record.environment["logger"]["run"] == settings["run_id"]
+
+
+def test_tensorboard_events_hold_the_curve(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    record = run(tmp_path, "logger=tensorboard", "trainer.max_epochs=2")
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    values = [event.value for event in events.Scalars("val/masked/NDCG@10")]
+    assert values == pytest.approx([epoch["val/masked/NDCG@10"] for epoch in record.epochs])
