@@ -138,7 +138,8 @@ def test_a_finished_run_can_be_prolonged(tmp_path):
 
 def test_a_failed_run_leaves_its_error_in_a_record(tmp_path):
     with pytest.raises(DataError):
-        run(tmp_path, "dataset.source={_target_:uniseq.data.sources.BenchmarkFile,file:x.txt}")
+        folder, source = f"data_dir={tmp_path}", ("dataset=file", "dataset.source.file=x.txt")
+        train(composed([*source, folder, "trainer.accelerator=cpu"]), tmp_path)
     record = read_record(tmp_path / "record.json")
     assert record.status == "failed"
     assert record.error["type"] == "DataError"
@@ -179,7 +180,14 @@ def test_ones_own_class_is_used_without_editing_the_package(tmp_path, overrides)
 
 def test_the_sweep_syntax_makes_one_record_a_run(tmp_path):
     subprocess.run(
-        [*SMOKE, *TINY, "--multirun", "loss.beta=.05,.01", f"hydra.sweep.dir={tmp_path}"],
+        [
+            *SMOKE[:3],
+            "--multirun",
+            "trainer=smoke",
+            *TINY,
+            "loss.beta=.05,.01",
+            f"hydra.sweep.dir={tmp_path}",
+        ],
         cwd=tmp_path,
         check=True,
         capture_output=True,

@@ -31,7 +31,7 @@ class SequentialRecommender(LightningModule):
         optimizer: makes the optimizer from the parameters.
         num_items: N.
         ks: cut-offs of the metrics.
-        seed: of dropout; see :meth:`on_train_epoch_start`.
+        seed: of dropout; see :meth:`on_train_batch_start`.
     """
 
     backbone: Backbone
@@ -103,9 +103,17 @@ class SequentialRecommender(LightningModule):
         return loss
 
     def on_train_epoch_start(self) -> None:
-        """Make dropout a function of seed and epoch, so that a resumed run repeats the epoch."""
-        torch.manual_seed((self.seed << 32) + self.current_epoch)
+        """Begin the epoch's sums."""
         self._terms, self._steps = {}, 0
+
+    def on_train_batch_start(self, batch: SequenceBatch, batch_idx: int) -> None:
+        """Make dropout a function of seed and epoch, so that a resumed run repeats the epoch.
+
+        At the first batch and not at the epoch's start: in between the trainer draws from the
+        same generator, and not always as often.
+        """
+        if batch_idx == 0:
+            torch.manual_seed((self.seed << 32) + self.current_epoch)
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean loss and terms."""

@@ -124,20 +124,15 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
 
 
 def _trainer(cfg: DictConfig, folder: Path, history: Any) -> tuple[Any, Any, Any]:
-    from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+    from lightning.pytorch.callbacks import EarlyStopping
+
+    from uniseq.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
 
     monitor = f"val/{cfg.ranking.history}/{cfg.ranking.monitor}"
     stopping = EarlyStopping(monitor, mode="max", patience=cfg.ranking.patience)
-    best = ModelCheckpoint(
-        folder / "checkpoints",
-        filename="best",
-        monitor=monitor,
-        mode="max",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    callbacks = [history, stopping, best]
+    best = BestCheckpoint(folder / "checkpoints", monitor)
+    # In this order: the last checkpoint holds the others' state at the end of its epoch.
+    callbacks = [history, stopping, best, LastCheckpoint(folder / "checkpoints")]
     if cfg.trainer.get("enable_progress_bar", True):
         from lightning.pytorch.callbacks import RichProgressBar
 
@@ -147,6 +142,7 @@ def _trainer(cfg: DictConfig, folder: Path, history: Any) -> tuple[Any, Any, Any
         callbacks=callbacks,
         logger=build(cfg.logger, save_dir=str(folder)),
         default_root_dir=str(folder),
+        plugins=[AtomicCheckpointIO()],
     )
     return trainer, stopping, best
 

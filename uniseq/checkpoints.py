@@ -1,0 +1,86 @@
+"""Checkpoints that survive a kill at any moment, and a resumption in another folder."""
+
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from uniseq.errors import ConfigError
+from uniseq.records.store import write_atomically
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it: it is whole, or the former one."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write the checkpoint in one step."""
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_atomically(Path(path), buffer.getvalue())
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """Keeps ``last.ckpt``, the state at the end of the latest epoch, to resume from.
+
+    Args:
+        folder: where checkpoints go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing: the latest epoch of this run is its own."""
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps ``best.ckpt``, the epoch with the highest watched figure.
+
+    A resumed run goes on in a folder of its own: the best checkpoint so far is copied there.
+
+    Args:
+        folder: where checkpoints go.
+        monitor: the watched figure.
+    """
+
+    def __init__(self, folder: Path, monitor: str) -> None:
+        super().__init__(
+            folder,
+            filename="best",
+            monitor=monitor,
+            mode="max",
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the best epoch of the interrupted run.
+
+        Raises:
+            ConfigError: when its checkpoint is gone.
+        """
+        before, now = Path(state_dict["best_model_path"]), Path(str(self.dirpath), "best.ckpt")
+        if not before.is_file():
+            raise ConfigError(
+                "ckpt_path",
+                f"the run's best checkpoint {before} is gone, without which it cannot be resumed",
+            )
+        if before.resolve() != now.resolve():
+            now.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(before, now)
+        moved = {
+            **state_dict,
+            "dirpath": self.dirpath,
+            "best_model_path": str(now),
+            "kth_best_model_path": str(now),
+            "best_k_models": {str(now): state_dict["best_model_score"]},
+        }
+        super().load_state_dict(moved)
