@@ -23,8 +23,9 @@ def loss_hom(x: Tensor, t: float = 2.0, *, unordered: bool = True) -> Tensor:
     Returns:
         A scalar: a sum over pairs, not divided.
     """
-    total = pair_sum(x, x, t)
-    return (total - len(x)) / 2 if unordered else total
+    # The pairs a = b add exactly n and no gradient, and rounding would make it less than n.
+    others: Tensor = _PairSum.apply(x, x, t, True)  # type: ignore[no-untyped-call]
+    return others / 2 if unordered else others + len(x)
 
 
 def loss_het(history: Tensor, negatives: Tensor, t: float = 2.0) -> Tensor:
@@ -38,35 +39,34 @@ def loss_het(history: Tensor, negatives: Tensor, t: float = 2.0) -> Tensor:
     Returns:
         A scalar: a sum over n·m pairs, not divided.
     """
-    return pair_sum(history, negatives, t)
-
-
-def pair_sum(x: Tensor, y: Tensor, t: float) -> Tensor:
-    """Sum of exp(-t·‖x_a - y_b‖²) over all a and b. Shapes (n, d) and (m, d) to a scalar."""
-    result: Tensor = _PairSum.apply(x, y, t)  # type: ignore[no-untyped-call]
-    return result
+    total: Tensor = _PairSum.apply(history, negatives, t, False)  # type: ignore[no-untyped-call]
+    return total
 
 
 class _PairSum(torch.autograd.Function):
-    """The gradient by hand: two matrix products instead of a chain of passes over all pairs.
+    """Sum of exp(-t·‖x_a - y_b‖²) over all a and b, or over all a ≠ b.
+
+    The gradient is by hand: two matrix products instead of a chain of passes over all pairs.
 
     With p_ab the potential, ∂/∂x_a = -2t · Σ_b p_ab · (x_a - y_b), and likewise for y.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, t: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, y: Tensor, t: float, others_only: bool) -> Tensor:
         squares = x.square().sum(-1)[:, None] + y.square().sum(-1)  # (n, m)
         potentials = torch.addmm(squares, x, y.mT, alpha=-2.0)
         potentials.clamp_min_(0.0).mul_(-t).exp_()  # clamped against rounding
+        if others_only:
+            potentials.fill_diagonal_(0.0)
         ctx.save_for_backward(x, y, potentials)
         ctx.t = t
         return potentials.sum()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, y, potentials = ctx.saved_tensors
         factor = -2 * ctx.t * grad
         grad_x = (x * potentials.sum(1, keepdim=True)).addmm_(potentials, y, alpha=-1.0)
         grad_y = (y * potentials.sum(0)[:, None]).addmm_(potentials.mT, x, alpha=-1.0)
-        return grad_x.mul_(factor), grad_y.mul_(factor), None
+        return grad_x.mul_(factor), grad_y.mul_(factor), None, None
