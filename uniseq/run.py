@@ -197,6 +197,7 @@ def _quiet() -> None:
         ".*does not have many workers.*",
         ".*treespec.*is deprecated.*",
         ".*Checkpoint directory .* exists and is not empty.*",
+        ".*Experiment logs directory .* exists and is not empty.*",
         ".*no logger configured.*",
         ".*LightningModule.configure_optimizers. returned `None`.*",
         ".*The number of training batches .* is smaller than the logging interval.*",

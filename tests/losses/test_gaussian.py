@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tests.losses.cases import relative_error
 from tests.reference_models import reference_pair_sum, reference_unordered_pair_sum
 from uniseq.losses import loss_het, loss_hom
-from uniseq.losses.gaussian import pair_sum
 
 
 def normal(*shape, seed=0):
@@ -37,7 +36,7 @@ def test_het_by_hand():
 def test_the_gradient_of_one_pair_by_hand():
     x = torch.tensor([[1.0, 0.0]], dtype=torch.float64, requires_grad=True)
     y = torch.tensor([[0.0, 2.0]], dtype=torch.float64, requires_grad=True)
-    pair_sum(x, y, 0.1).backward()
+    loss_het(x, y, 0.1).backward()
     # d/dx exp(-t·‖x - y‖²) = -2t·(x - y)·exp(-5t)
     expected = -0.2 * math.exp(-0.5) * torch.tensor([[1.0, -2.0]], dtype=torch.float64)
     torch.testing.assert_close(x.grad, expected)
@@ -45,17 +44,19 @@ def test_the_gradient_of_one_pair_by_hand():
 
 
 @pytest.mark.parametrize("t", [0.3, 2.0])
-def test_gradcheck_of_the_pair_sum(t):
+def test_gradcheck_of_the_pair_sums(t):
     x, y = normal(4, 3).requires_grad_(), normal(5, 3, seed=1).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x, y: pair_sum(x, y, t), (x, y))
-    assert torch.autograd.gradcheck(lambda x: pair_sum(x, x, t), (x,))
+    assert torch.autograd.gradcheck(lambda x, y: loss_het(x, y, t), (x, y))
+    assert torch.autograd.gradcheck(lambda x: loss_het(x, x, t), (x,))
+    assert torch.autograd.gradcheck(lambda x: loss_hom(x, t, unordered=False), (x,))
+    # The incoming gradient is not 1.
     assert torch.autograd.gradcheck(lambda x: 3 * loss_hom(x, t) ** 2, (x,))
 
 
 def test_gradcheck_where_only_one_side_is_trained():
     x, y = normal(4, 3), normal(5, 3, seed=1)
-    assert torch.autograd.gradcheck(lambda x: pair_sum(x, y, 0.5), (x.clone().requires_grad_(),))
-    assert torch.autograd.gradcheck(lambda y: pair_sum(x, y, 0.5), (y.clone().requires_grad_(),))
+    assert torch.autograd.gradcheck(lambda x: loss_het(x, y, 0.5), (x.clone().requires_grad_(),))
+    assert torch.autograd.gradcheck(lambda y: loss_het(x, y, 0.5), (y.clone().requires_grad_(),))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_descent_on_hom_spreads_two_near_vectors():
 
 @pytest.mark.parametrize("norm", [1.0, 10.0, 1000.0])
 def test_vectors_far_apart_have_a_hom_of_zero_in_float32(norm):
-    # The documentation says that the sums hold for any vectors, not only on the unit sphere.
+    # Squares cancel in the distances: what is left of them must not count as nearness.
     x = normal(20, 8)
     x = (norm * x / x.norm(dim=-1, keepdim=True)).float()
     exact = reference_unordered_pair_sum(list(x.double()), 2.0).item()

@@ -91,7 +91,7 @@ class SASRec(nn.Module):
         Returns:
             Shape (B, d), or (T, d) for all positions.
         """
-        packing = pack(batch.lengths, embedded.device)
+        packing = pack(batch.lengths, embedded)
         if self.positions == "end" and all_positions:
             raise ConfigError(
                 "positions",

@@ -23,8 +23,8 @@ def loss_hom(x: Tensor, t: float = 2.0, *, unordered: bool = True) -> Tensor:
     Returns:
         A scalar: a sum over pairs, not divided.
     """
-    # The pairs a = b add exactly n and no gradient, and rounding would make it less than n.
-    others: Tensor = _PairSum.apply(x, x, t, True)  # type: ignore[no-untyped-call]
+    others: Tensor = _PairsWithin.apply(x, t)  # type: ignore[no-untyped-call]
+    # The pairs a = b add exactly n and no gradient; rounding would make it another number.
     return others / 2 if unordered else others + len(x)
 
 
@@ -39,34 +39,58 @@ def loss_het(history: Tensor, negatives: Tensor, t: float = 2.0) -> Tensor:
     Returns:
         A scalar: a sum over n·m pairs, not divided.
     """
-    total: Tensor = _PairSum.apply(history, negatives, t, False)  # type: ignore[no-untyped-call]
+    total: Tensor = _PairsBetween.apply(history, negatives, t)  # type: ignore[no-untyped-call]
     return total
 
 
-class _PairSum(torch.autograd.Function):
-    """Sum of exp(-t·‖x_a - y_b‖²) over all a and b, or over all a ≠ b.
+class _PairsBetween(torch.autograd.Function):
+    """Sum of p_ab = exp(-t·‖x_a - y_b‖²) over all a and b, for shapes (n, d) and (m, d).
 
-    The gradient is by hand: two matrix products instead of a chain of passes over all pairs.
-
-    With p_ab the potential, ∂/∂x_a = -2t · Σ_b p_ab · (x_a - y_b), and likewise for y.
+    The gradient by hand is two matrix products instead of a chain of passes over all pairs:
+    ∂/∂x_a = -2t · Σ_b p_ab · (x_a - y_b), and likewise for y.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, t: float, others_only: bool) -> Tensor:
-        squares = x.square().sum(-1)[:, None] + y.square().sum(-1)  # (n, m)
-        potentials = torch.addmm(squares, x, y.mT, alpha=-2.0)
-        potentials.clamp_min_(0.0).mul_(-t).exp_()  # clamped against rounding
-        if others_only:
-            potentials.fill_diagonal_(0.0)
+    def forward(ctx: Any, x: Tensor, y: Tensor, t: float) -> Tensor:
+        potentials = _potentials(x, y, t)
         ctx.save_for_backward(x, y, potentials)
         ctx.t = t
         return potentials.sum()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         x, y, potentials = ctx.saved_tensors
         factor = -2 * ctx.t * grad
         grad_x = (x * potentials.sum(1, keepdim=True)).addmm_(potentials, y, alpha=-1.0)
         grad_y = (y * potentials.sum(0)[:, None]).addmm_(potentials.mT, x, alpha=-1.0)
-        return grad_x.mul_(factor), grad_y.mul_(factor), None, None
+        return grad_x.mul_(factor), grad_y.mul_(factor), None
+
+
+class _PairsWithin(torch.autograd.Function):
+    """Sum of p_ab over the ordered pairs a ≠ b of one set, at half the work of two."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, t: float) -> Tensor:
+        potentials = _potentials(x, x, t).fill_diagonal_(0.0)
+        ctx.save_for_backward(x, potentials)
+        ctx.t = t
+        return potentials.sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        x, potentials = ctx.saved_tensors
+        grad_x = (x * potentials.sum(1, keepdim=True)).addmm_(potentials, x, alpha=-1.0)
+        return grad_x.mul_(-4 * ctx.t * grad), None
+
+
+def _potentials(x: Tensor, y: Tensor, t: float) -> Tensor:
+    """exp(-t·‖x_a - y_b‖²), shape (n, m): one matrix product of extended vectors and two passes.
+
+    -t·‖x - y‖² = [2t·x, -t·‖x‖², -t] · [y, 1, ‖y‖²], at most 0 up to rounding.
+    """
+    square_x, square_y = x.square().sum(-1, keepdim=True), y.square().sum(-1, keepdim=True)
+    left = torch.cat([x * (2 * t), square_x * -t, torch.full_like(square_x, -t)], dim=-1)
+    right = torch.cat([y, torch.ones_like(square_y), square_y], dim=-1)
+    return (left @ right.mT).clamp_max_(0.0).exp_()

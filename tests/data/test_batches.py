@@ -1,0 +1,192 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.data.cases import history_lists, make_sequences
+from tests.references import batch_histories, prefix_samples, ranking_samples, whole_samples
+from uniseq.batch import RankingBatch, SequenceBatch
+from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
+from uniseq.data.negatives import UniformNegatives
+from uniseq.data.samples import Prefixes, WholeSequences
+
+sizes = st.integers(1, 7)
+SCHEMES = [Prefixes, WholeSequences]
+
+
+def epoch_of(histories, scheme, max_length=50, batch_size=4, count=1, seed=0, epoch=0):
+    """All batches of one epoch."""
+    sequences = make_sequences(histories)
+    samples = scheme(sequences, max_length)
+    draws = EpochBatches(samples, batch_size, seed)
+    draws.set_epoch(epoch)
+    batches = TrainingBatches(sequences, samples, UniformNegatives(sequences), count)
+    return [batches[draw] for draw in draws]
+
+
+def content(batch):
+    """The batch as plain values."""
+    return (
+        batch_histories(batch),
+        batch.targets.tolist(),
+        batch.negatives.tolist(),
+        batch.users.tolist(),
+    )
+
+
+@given(history_lists, sizes, sizes, sizes)
+def test_prefix_batches_hold_the_samples_of_a_slow_loop(histories, max_length, batch_size, count):
+    found = []
+    for batch in epoch_of(histories, Prefixes, max_length, batch_size, count):
+        inputs, targets, negatives, users = content(batch)
+        assert not batch.all_positions
+        assert batch.num_triplets == len(inputs)
+        assert batch.negatives.shape == (len(inputs), count)
+        assert batch.lengths.tolist() == [len(history) for history in inputs]
+        for user, row in zip(users, negatives, strict=True):
+            assert not set(row) & set(histories[user])
+        found += zip(users, inputs, targets, strict=True)
+    assert sorted(found) == sorted(prefix_samples(histories, max_length))
+
+
+@given(history_lists, sizes, sizes, sizes)
+def test_whole_batches_hold_the_samples_of_a_slow_loop(histories, max_length, batch_size, count):
+    found = []
+    for batch in epoch_of(histories, WholeSequences, max_length, batch_size, count):
+        inputs, targets, negatives, users = content(batch)
+        assert batch.all_positions
+        assert batch.num_triplets == len(batch.items) == sum(batch.lengths)
+        assert batch.negatives.shape == (len(batch.items), count)
+        for user, history in zip(users, inputs, strict=True):
+            found.append((user, history, [targets.pop(0) for _ in history]))
+            for _ in history:
+                assert not set(negatives.pop(0)) & set(histories[user])
+    assert sorted(found) == sorted(whole_samples(histories, max_length))
+
+
+@given(history_lists, st.sampled_from([1, 2]), sizes, sizes)
+def test_ranking_batches_agree_with_a_slow_loop(histories, held_out, max_length, batch_size):
+    batches = RankingBatches(make_sequences(histories), held_out, max_length)
+    found = []
+    for start in range(0, len(histories), batch_size):
+        users = range(start, min(start + batch_size, len(histories)))
+        batch = batches[users]
+        assert batch.sequences.users.tolist() == list(users)
+        assert batch.sequences.negatives.shape == (len(users), 0)
+        pairs = list(zip(batch.seen_rows.tolist(), batch.seen_items.tolist(), strict=True))
+        assert len(pairs) == len(set(pairs))
+        seen = [{item for owner, item in pairs if owner == row} for row in range(len(users))]
+        targets = batch.sequences.targets.tolist()
+        found += zip(batch_histories(batch.sequences), targets, seen, strict=True)
+    assert found == ranking_samples(histories, held_out, max_length)
+
+
+def test_a_ranking_batch_by_hand():
+    sequences = make_sequences([[1, 1, 1], [5, 3, 5, 4, 6, 2]])
+    batch = RankingBatches(sequences, held_out=2, max_length=2)[range(0, 2)]
+    assert batch_histories(batch.sequences) == [[1], [5, 4]]
+    assert batch.sequences.targets.tolist() == [1, 6]
+    assert batch.seen_rows.tolist() == [0, 1, 1, 1]
+    assert batch.seen_items.tolist() == [1, 3, 4, 5]
+
+
+HISTORIES = [[0, 1, 2, 3, 4, 5], [6, 5, 4, 3, 2], [1, 3, 5, 7, 0, 2, 4]] * 4
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_an_epoch_depends_on_seed_and_epoch_alone(scheme):
+    def epoch(**where):
+        return [content(batch) for batch in epoch_of(HISTORIES, scheme, **where)]
+
+    assert epoch(seed=1, epoch=2) == epoch(seed=1, epoch=2)
+    assert epoch(seed=1, epoch=2) != epoch(seed=1, epoch=3)
+    assert epoch(seed=1, epoch=2) != epoch(seed=2, epoch=2)
+    assert epoch(seed=1, epoch=2) != epoch(seed=2, epoch=1)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_negatives_differ_between_epochs_and_between_batches(scheme):
+    # One user whose one sample comes in each batch: only the negatives can differ.
+    sequences = make_sequences([[0, 1, 2, 3]], num_items=1000)
+    samples = scheme(sequences, 50)
+    batches = TrainingBatches(sequences, samples, UniformNegatives(sequences), 20)
+    drawn = []
+    for epoch in range(5):
+        draws = EpochBatches(samples, 1, seed=0)
+        draws.set_epoch(epoch)
+        drawn += [tuple(batches[draw].negatives.flatten().tolist()) for draw in draws]
+    assert len(set(drawn)) == 5
+    [first, second] = epoch_of([[0, 1, 2, 3]] * 2, Prefixes, batch_size=1, count=20)
+    assert first.negatives.tolist() != second.negatives.tolist()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_batch_is_the_same_alone_as_in_its_epoch(scheme):
+    sequences = make_sequences(HISTORIES)
+    samples = scheme(sequences, 50)
+    batches = TrainingBatches(sequences, samples, UniformNegatives(sequences), 2)
+    draws = list(EpochBatches(samples, 8, seed=4))
+    assert len(draws) == len(EpochBatches(samples, 8, seed=4)) > 2
+    in_order = [content(batches[draw]) for draw in draws]
+    assert [content(batches[draw]) for draw in reversed(draws)] == in_order[::-1]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_indices_are_64_bit_integers_as_torch_wants_them(scheme):
+    batch = epoch_of(HISTORIES, scheme)[0]
+    ranked = RankingBatches(make_sequences(HISTORIES), 1, 50)[range(0, 3)]
+    tensors = [batch.items, batch.offsets, batch.targets, batch.negatives, batch.users]
+    tensors += [ranked.sequences.items, ranked.seen_rows, ranked.seen_items]
+    assert {tensor.dtype for tensor in tensors} == {torch.long}
+
+
+def test_moving_a_batch_keeps_everything():
+    batch = epoch_of(HISTORIES, WholeSequences)[0]
+    assert batch.to("cpu") is batch
+    moved = batch.to("meta")
+    assert moved.lengths is batch.lengths
+    assert moved.all_positions
+    for name in ("items", "offsets", "targets", "negatives", "users"):
+        tensor = getattr(moved, name)
+        assert tensor.device.type == "meta"
+        assert tensor.shape == getattr(batch, name).shape
+        assert tensor.dtype == getattr(batch, name).dtype
+
+
+def test_moving_a_ranking_batch_keeps_everything():
+    batch = RankingBatches(make_sequences(HISTORIES), 1, 50)[range(2, 6)]
+    stays, moved = batch.to("cpu"), batch.to("meta")
+    assert content(stays.sequences) == content(batch.sequences)
+    assert stays.seen_items.tolist() == batch.seen_items.tolist()
+    assert stays.seen_rows.tolist() == batch.seen_rows.tolist()
+    assert isinstance(moved, RankingBatch)
+    for tensor, whole in (
+        (moved.seen_items, batch.seen_items),
+        (moved.seen_rows, batch.seen_rows),
+        (moved.sequences.items, batch.sequences.items),
+    ):
+        assert tensor.device.type == "meta"
+        assert tensor.shape == whole.shape
+
+
+def test_a_batch_from_plain_lists():
+    batch = SequenceBatch.from_histories([[4, 2], [7], [1, 1, 3]])
+    assert batch.items.tolist() == [4, 2, 7, 1, 1, 3]
+    assert batch.offsets.tolist() == [0, 2, 3, 6]
+    assert batch.lengths.tolist() == [2, 1, 3]
+    assert batch.users.tolist() == [0, 1, 2]
+    assert batch.num_triplets == 0
+    assert not batch.all_positions
+
+
+@pytest.mark.parametrize("histories", [[], [[]], [[1, 2], []]])
+def test_a_batch_from_plain_lists_needs_items(histories):
+    with pytest.raises(ValueError, match="every history needs at least one item"):
+        SequenceBatch.from_histories(histories)
+
+
+def test_numpy_histories_make_the_same_batch():
+    lists = SequenceBatch.from_histories([[4, 2], [7]])
+    arrays = SequenceBatch.from_histories([np.array([4, 2]), np.array([7])])
+    assert content(lists) == content(arrays)

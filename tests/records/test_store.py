@@ -1,0 +1,72 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from uniseq.errors import DataError
+from uniseq.records.record import Record, hash_config
+from uniseq.records.store import read_record, write_atomically, write_ranks, write_record
+
+
+def _record(**changes) -> Record:
+    return Record(
+        **{"status": "finished", "name": "a", "config": {}, "config_hash": "0", "seed": 0} | changes
+    )
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path):
+    record = _record(epochs=[{"epoch": 0, "val/masked/HR@10": 0.25}], test={"masked/HR@10": 0.5})
+    assert read_record(write_record(tmp_path / "new" / "folder", record)) == record
+
+
+def test_a_failed_write_leaves_the_former_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "record.json"
+    write_atomically(path, b"former")
+
+    def full_disk(_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_record_never_holds_what_json_does_not_know(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_record(tmp_path, _record(test={"masked/HR@10": float("nan")}))
+    assert not (tmp_path / "record.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("{", "is no readable record"), ('{"schema": 99}', "has layout 99"), (None, "is no readable")],
+)
+def test_an_unusable_record_is_named(tmp_path, content, reason):
+    path = tmp_path / "record.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DataError, match=reason) as raised:
+        read_record(path)
+    assert str(path) in str(raised.value)
+
+
+def test_the_hash_depends_on_values_and_not_on_the_order_of_keys():
+    assert hash_config({"a": 1, "b": {"c": 2}}) == hash_config({"b": {"c": 2}, "a": 1})
+    assert hash_config({"a": 1}) != hash_config({"a": 2})
+
+
+def test_ranks_are_kept_small_and_whole(tmp_path):
+    masked, unmasked = np.arange(1, 5), np.array([4, 3, 2, 12_102])
+    kept = np.load(write_ranks(tmp_path, masked, unmasked))
+    assert kept["masked"].tolist() == [1, 2, 3, 4]
+    assert kept["unmasked"].tolist() == [4, 3, 2, 12_102]
+    assert kept["unmasked"].dtype == np.int32
+
+
+def test_the_record_is_plain_json_with_its_layout_named(tmp_path):
+    content = json.loads(write_record(tmp_path, _record()).read_text())
+    assert content["schema"] == 1
+    assert content["status"] == "finished"

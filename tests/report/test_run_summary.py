@@ -1,0 +1,75 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from uniseq.records.record import Record
+from uniseq.report.console import metrics_table, print_summary
+from uniseq.report.curve import draw_curve
+
+FIGURES = {
+    f"{side}/{metric}@10": value
+    for side, factor in (("masked", 1.0), ("unmasked", 0.5))
+    for metric, value in (("HR", 0.4 * factor), ("NDCG", 0.2 * factor))
+}
+
+
+@pytest.fixture
+def record():
+    return Record(
+        status="finished",
+        name="mine",
+        config={"ranking": {"ks": [10], "monitor": "NDCG@10"}},
+        config_hash="0",
+        seed=0,
+        dataset={"users": 1200, "items": 34},
+        epochs=[
+            {
+                "epoch": e,
+                "train/loss": 2.0 - e,
+                "val/masked/NDCG@10": e / 10,
+                "val/unmasked/NDCG@10": 0,
+            }
+            for e in range(3)
+        ],
+        best_epoch=2,
+        stopped="cap of 3 epochs reached",
+        test=FIGURES,
+        yardsticks={"popularity": {name: value / 8 for name, value in FIGURES.items()}},
+        timings={
+            "epochs": [{"train": 2.0, "validation": 1.0}] * 3,
+            "wall_s": 10.0,
+            "peak_memory_mb": 500.0,
+        },
+    )
+
+
+def test_the_table_shows_the_model_beside_the_yardsticks_in_both_conventions(record):
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(metrics_table(record))
+    text = console.export_text()
+    rows = {line.split("│")[1].strip(): line for line in text.splitlines() if line.count("│") > 4}
+    assert [cell.strip() for cell in rows["model"].split("│")[2:6]] == [
+        "0.4000",
+        "0.2000",
+        "0.2000",
+        "0.1000",
+    ]
+    assert "0.0500" in rows["popularity"]
+    assert "1,200 users × 34 items" in text
+
+
+def test_the_summary_names_seconds_and_files(record, tmp_path, capsys):
+    print_summary(record, tmp_path / "record.json", tmp_path / "curve.png")
+    text = capsys.readouterr().out
+    assert "3 epochs (cap of 3 epochs reached), best 2" in text
+    assert "2.00 s training and 1.00 s validation an epoch" in text
+    assert f"record: {tmp_path / 'record.json'}" in text
+    assert f"curve:  {tmp_path / 'curve.png'}" in text
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_the_curve_is_a_picture_also_of_one_epoch_and_of_negative_losses(record, tmp_path, epochs):
+    record.epochs = record.epochs[:epochs]
+    picture = draw_curve(record, tmp_path / "curve.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")

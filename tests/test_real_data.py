@@ -1,0 +1,49 @@
+"""On the benchmark files in UNISEQ_DATA_DIR; skipped without them."""
+
+import os
+
+import numpy as np
+import pytest
+
+from tests.config_runs import composed
+from uniseq.config.check import build
+from uniseq.data.samples import Prefixes
+from uniseq.run import train
+
+pytestmark = [
+    pytest.mark.real_data,
+    pytest.mark.skipif("UNISEQ_DATA_DIR" not in os.environ, reason="UNISEQ_DATA_DIR is not set"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "users", "items", "interactions", "longest"),
+    [
+        ("beauty", 22_363, 12_101, 198_502, 204),
+        ("toys", 19_412, 11_924, 167_597, 550),
+        ("sports", 35_598, 18_357, 296_337, 296),
+        ("yelp", 30_431, 20_033, 316_354, 350),
+    ],
+)
+def test_the_published_files_have_the_published_counts(name, users, items, interactions, longest):
+    sequences = build(composed([f"dataset={name}"]).dataset).sequences
+    assert (sequences.num_users, sequences.num_items) == (users, items)
+    assert len(sequences.items) == interactions
+    assert sequences.lengths.min() == 5
+    assert sequences.lengths.max() == longest
+    repeats = sum(
+        len(np.unique(sequences.history(user))) < sequences.lengths[user] for user in range(users)
+    )
+    assert repeats == (7_102 if name == "yelp" else 0)
+
+
+def test_beauty_has_the_known_number_of_prefixes():
+    sequences = build(composed(["dataset=beauty"]).dataset).sequences
+    assert len(Prefixes(sequences, 50)) == 131_413
+
+
+def test_two_epochs_on_beauty_beat_popularity(tmp_path):
+    overrides = ["dataset=beauty", "trainer.max_epochs=2", "trainer.enable_progress_bar=false"]
+    record = train(composed([*overrides, "trainer.accelerator=cpu"]), tmp_path)
+    assert record.yardsticks["popularity"]["masked/HR@10"] == pytest.approx(0.0110, abs=5e-4)
+    assert record.test["masked/HR@10"] > 2 * record.yardsticks["popularity"]["masked/HR@10"]
