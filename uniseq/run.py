@@ -55,6 +55,7 @@ def train(cfg: DictConfig, folder: Path) -> Record:
     finally:
         record.timings["wall_s"] = time.perf_counter() - began
         record.timings["peak_memory_mb"] = _peak_memory_mb()
+        _finish_wandb(failed=record.status != "finished")
         path = write_record(folder, record)
     _summarise(record, path)
     return record
@@ -97,7 +98,7 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
         logger.log_hyperparams(record.config)
         record.environment["logger"] = {"type": type(logger).__name__, "run": logger.version}
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=False)
+        trainer.fit(module, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     finally:
         record.epochs = history.epochs
         record.timings["epochs"] = history.seconds
@@ -106,10 +107,10 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
         if stopping.stopped_epoch
         else f"cap of {trainer.max_epochs} epochs reached"
     )
-    state = torch.load(best.best_model_path, weights_only=False)
+    state = torch.load(best.best_model_path, weights_only=True)
     record.best_epoch = state["epoch"]
     trainer.test(
-        module, datamodule=data, ckpt_path=best.best_model_path, verbose=False, weights_only=False
+        module, datamodule=data, ckpt_path=best.best_model_path, verbose=False, weights_only=True
     )
     record.test = {
         name.removeprefix("test/"): float(value)
@@ -162,17 +163,29 @@ def _environment() -> dict[str, Any]:
 
 def _commit() -> str | None:
     """The commit of the checkout that runs, with a mark when it has changes; None in a wheel."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
             check=True,
-        )
+        ).stdout.strip()
+
+    try:
+        # A wheel may be installed inside another project's checkout.
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return described.stdout.strip()
+
+
+def _finish_wandb(failed: bool) -> None:
+    """End the W&B run, if there is one, so that the next run of a sweep gets its own."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish(exit_code=int(failed))
 
 
 def _peak_memory_mb() -> float:

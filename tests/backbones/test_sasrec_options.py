@@ -63,8 +63,8 @@ def test_fresh_parameters_are_small_and_seeded():
         elif "norm" in name:
             assert parameter.eq(1).all()
         else:
-            assert float(parameter.std()) == pytest.approx(0.02, rel=0.1)
-            assert abs(float(parameter.mean())) < 0.002
+            assert parameter.std().item() == pytest.approx(0.02, rel=0.1)
+            assert abs(parameter.mean().item()) < 0.002
     torch.manual_seed(0)
     again = SASRec(dim=64, max_length=50)
     assert all(map(torch.equal, module.parameters(), again.parameters()))

@@ -106,6 +106,15 @@ def test_an_epoch_depends_on_seed_and_epoch_alone(scheme):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_order_of_the_samples_differs_between_epochs_and_seeds(scheme):
+    def order(seed, epoch):
+        batches = epoch_of(HISTORIES, scheme, seed=seed, epoch=epoch)
+        return tuple(user for batch in batches for user in batch.users.tolist())
+
+    assert len({order(0, 0), order(0, 1), order(1, 0), order(1, 1)}) == 4
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_negatives_differ_between_epochs_and_between_batches(scheme):
     # One user whose one sample comes in each batch: only the negatives can differ.
     sequences = make_sequences([[0, 1, 2, 3]], num_items=1000)

@@ -38,11 +38,6 @@ def draw_curve(record: Record, path: Path) -> Path:
         axes.grid(alpha=0.3)
         axes.legend()
     metrics.set_ylim(bottom=0)
-    losses.set_yscale("symlog" if min(map(min, _positive(record))) <= 0 else "log")
     figure.suptitle(record.name)
     figure.savefig(path, dpi=120)
     return path
-
-
-def _positive(record: Record) -> list[list[float]]:
-    return [[v for k, v in epoch.items() if k.startswith("train/")] for epoch in record.epochs]
