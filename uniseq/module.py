@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.pytorch import LightningModule
@@ -113,7 +114,9 @@ class SequentialRecommender(LightningModule):
         same generator, and not always as often.
         """
         if batch_idx == 0:
-            torch.manual_seed((self.seed << 32) + self.current_epoch)
+            # Mixed into 32 bits: the CPU's generator looks at no more of its seed.
+            mixed = np.random.SeedSequence((self.seed, self.current_epoch)).generate_state(1)
+            torch.manual_seed(int(mixed[0]))
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean loss and terms."""

@@ -8,6 +8,7 @@ from tests.losses.cases import relative_error
 from uniseq.backbones.ragged import pack
 
 BATCH = batch_of([1] * 400 + [3] * 30)
+BRANCHES = ["qkv", "out", "norm1", "up", "down", "norm2"]
 PACKING = pack(BATCH.lengths, torch.empty(0))
 ALL_POSITIONS = pytest.mark.parametrize("all_positions", [False, True], ids=["last", "all"])
 
@@ -75,23 +76,37 @@ def test_the_embedded_tokens_are_dropped_after_their_norm(rate):
     assert_share((after / before)[usable], rate)
 
 
-@ALL_POSITIONS
 @pytest.mark.parametrize("rate", [0.2, 0.5])
-@pytest.mark.parametrize("layer", [0, 1])
-def test_each_residual_branch_is_dropped(layer, rate, all_positions):
+def test_each_residual_branch_is_dropped_by_itself(rate):
     """What a branch adds to its stream is 0 or the scaled output of the branch."""
     module = sasrec(dropout=rate, attention_dropout=0.0, layers=2)
-    names = ["qkv", "out", "norm1", "up", "down", "norm2"]
-    seen = observed(module, [f"blocks.{layer}.{n}" for n in names], all_positions=all_positions)
+    names = [f"blocks.{layer}.{n}" for layer in (0, 1) for n in BRANCHES]
+    seen = observed(module, names, all_positions=True)
+    masks, usable = [], torch.tensor(True)
+    for layer in (0, 1):
+        stream, summed, fed_stream, fed_summed = (
+            seen[f"blocks.{layer}.{name}"][0] for name in ("qkv", "norm1", "up", "norm2")
+        )
+        for before, branch, after in (
+            (stream, seen[f"blocks.{layer}.out"][1], summed),
+            (fed_stream, seen[f"blocks.{layer}.down"][1], fed_summed),
+        ):
+            masks.append((after - before) / branch)
+            usable = usable & (branch.abs() > 0.3)
+            assert_share(masks[-1][branch.abs() > 0.3], rate)
+    assert usable.sum() > 500
+    correlations = torch.corrcoef(torch.stack([mask[usable] for mask in masks]))
+    assert (correlations - torch.eye(4)).abs().max() < 0.2
 
-    def of(name):
-        return seen[f"blocks.{layer}.{name}"]
 
-    attended, fed = of("out")[1], of("down")[1]
-    if all_positions or layer == 0:
-        stream = of("qkv")[0]
-        assert_share(((of("norm1")[0] - stream) / attended)[attended.abs() > 0.3], rate)
-    assert_share(((of("norm2")[0] - of("up")[0]) / fed)[fed.abs() > 0.3], rate)
+@pytest.mark.parametrize("rate", [0.2, 0.5])
+def test_the_feed_forward_of_last_positions_is_dropped(rate):
+    module = sasrec(dropout=rate, attention_dropout=0.0, layers=1)
+    seen = observed(module, ["blocks.0.up", "blocks.0.down", "blocks.0.norm2"], all_positions=False)
+    fed = seen["blocks.0.down"][1]
+    assert len(fed) == len(BATCH.lengths)
+    mask = (seen["blocks.0.norm2"][0] - seen["blocks.0.up"][0]) / fed
+    assert_share(mask[fed.abs() > 0.3], rate)
 
 
 def constant_values(module):
@@ -173,4 +188,5 @@ def test_training_under_bfloat16_autocast(rate, all_positions):
         actual = module(batch, embedded, all_positions=all_positions)
     actual_grad = torch.autograd.grad(actual.float().pow(3).sum(), embedded)[0]
     assert relative_error(actual.detach(), expected.detach()) < 0.05
-    assert relative_error(actual_grad, expected_grad) < 0.1
+    # The cube triples the relative error of the 8 bits that bfloat16 has.
+    assert relative_error(actual_grad, expected_grad) < 0.2

@@ -156,6 +156,14 @@ def test_the_best_ranking_hits_as_often_as_the_probabilities_say(truth, historie
     assert abs((hits - expected).sum()) < 3 * np.sqrt((expected * (1 - expected)).sum())
 
 
+@pytest.mark.parametrize("back", [2, 3])
+def test_the_last_and_the_last_but_one_item_have_their_weights(source, truth, histories, back):
+    likely = source._successors[[history[-back] for history in histories], :2]
+    expected = np.take_along_axis(truth, likely, axis=1).sum(1)
+    hits = np.array([history[-1] in row for history, row in zip(histories, likely, strict=True)])
+    assert abs((hits - expected).sum()) < 3 * np.sqrt((expected * (1 - expected)).sum())
+
+
 def test_a_second_item_follows_the_first_as_the_probabilities_say():
     # All histories that begin with the most popular item, against its row, by chi-square.
     source = tiny_synthetic(num_users=6000, mean_length=5)

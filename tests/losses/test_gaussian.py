@@ -132,3 +132,9 @@ def test_vectors_far_apart_have_a_hom_of_zero_in_float32(norm):
     x = (norm * x / x.norm(dim=-1, keepdim=True)).float()
     exact = reference_unordered_pair_sum(list(x.double()), 2.0).item()
     assert loss_hom(x).item() == pytest.approx(exact, rel=1e-4, abs=1e-3)
+
+
+def test_rounding_makes_no_potential_larger_than_1():
+    x = (1000 * normal(20, 8)).float()
+    # Each vector is at distance 0 of itself and far from the others.
+    assert 0 < loss_het(x, x).item() <= 20

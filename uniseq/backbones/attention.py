@@ -2,8 +2,8 @@
 
 Composed from the library's operations these two take hundreds of small kernel launches a step,
 which on batches of short histories cost more than the arithmetic. Written out they are a few
-matrix products and element-wise passes, the same ones on every device. Gradients are checked
-numerically in the tests.
+matrix products and element-wise passes, the same ones on every device. Under half precision the softmax
+and its gradient are taken in float32. Gradients are checked numerically in the tests.
 """
 
 from itertools import zip_longest
@@ -31,13 +31,17 @@ class CausalAttention(torch.autograd.Function):
         scale = (dim // heads) ** -0.5
         mixed = qkv.new_empty(len(qkv), dim)
         saved: list[Tensor] = []
+        exact = torch.promote_types(qkv.dtype, torch.float32)
         for r, mask in zip_longest(packing.rectangles, masks):
             shape = (r.bins, r.capacity, 3, heads, dim // heads)
             parts = qkv[r.tokens].view(shape).permute(2, 0, 3, 1, 4).contiguous()
             q, k, v = parts.flatten(1, 2).unbind()  # (n·heads, C, d/heads)
-            bias = r.bias[:, None].expand(-1, heads, -1, -1).flatten(0, 1)  # (n·heads, C, C)
-            weights = torch.baddbmm(bias, q, k.mT, alpha=scale).softmax(-1)
-            out = torch.bmm(weights if mask is None else weights * mask, v)
+            bias = (
+                r.bias.to(qkv.dtype)[:, None].expand(-1, heads, -1, -1).flatten(0, 1)
+            )  # (n·heads, C, C)
+            weights = torch.baddbmm(bias, q, k.mT, alpha=scale).softmax(-1, dtype=exact)
+            used = (weights if mask is None else weights * mask).to(qkv.dtype)
+            out = torch.bmm(used, v)
             mixed[r.tokens].view(r.bins, r.capacity, heads, -1).copy_(
                 out.view(r.bins, heads, r.capacity, -1).transpose(1, 2)
             )
@@ -61,12 +65,15 @@ class CausalAttention(torch.autograd.Function):
             out = out.contiguous().flatten(0, 1)  # (n·heads, C, d/heads)
             grads = torch.empty_like(parts)
             grad_q, grad_k, grad_v = grads.flatten(1, 2).unbind()
-            torch.bmm((weights if mask is None else weights * mask).mT, out, out=grad_v)
-            scores = torch.bmm(out, v.mT)  # gradient of the weights, then of the scores
+            used = (weights if mask is None else weights * mask).to(grad.dtype)
+            torch.bmm(used.mT, out, out=grad_v)
+            # Gradient of the weights, then of the scores.
+            scores = torch.bmm(out, v.mT).to(weights.dtype)
             if mask is not None:
                 scores.mul_(mask)
             scores.mul_(weights)
             scores.addcmul_(weights, scores.sum(-1, keepdim=True), value=-1).mul_(ctx.scale)
+            scores = scores.to(grad.dtype)
             torch.bmm(scores, k, out=grad_q)
             torch.bmm(scores.mT, q, out=grad_k)
             grad_qkv[r.tokens].view(r.bins, r.capacity, 3, heads, -1).copy_(
@@ -89,6 +96,9 @@ class LastAttention(torch.autograd.Function):
     ) -> Tensor:
         """Softmax over each history's tokens by sums over segments."""
         count, dim = query.shape
+        given = query.dtype
+        exact = torch.promote_types(given, torch.float32)
+        query, kv = query.to(exact), kv.to(exact)
         k, v = _by_head(kv[:, :dim], heads), _by_head(kv[:, dim:], heads)  # (P, heads, d/heads)
         q = _by_head(_spread(query, row), heads)
         scale = k.shape[-1] ** -0.5
@@ -104,13 +114,15 @@ class LastAttention(torch.autograd.Function):
         mixed.index_add_(0, row, (used[..., None] * v).flatten(1))
         ctx.save_for_backward(query, kv, row, weights, mask)
         ctx.heads, ctx.scale = heads, scale
-        return mixed[:count]
+        ctx.given = given
+        return mixed[:count].to(given)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         """Gradients of the queries (B, d) and of keys and values (P, 2d)."""
         query, kv, row, weights, mask = ctx.saved_tensors
+        grad = grad.to(kv.dtype)
         heads, (count, dim) = ctx.heads, query.shape
         k, v = _by_head(kv[:, :dim], heads), _by_head(kv[:, dim:], heads)  # (P, heads, d/heads)
         out = _by_head(_spread(grad, row), heads)
@@ -127,7 +139,7 @@ class LastAttention(torch.autograd.Function):
         torch.mul(q, scores[..., None], out=_by_head(grad_kv[:, :dim], heads))
         grad_query = grad.new_zeros(count + 1, dim)
         grad_query.index_add_(0, row, (k * scores[..., None]).flatten(1))
-        return grad_query[:count], grad_kv, None, None, None
+        return grad_query[:count].to(ctx.given), grad_kv.to(ctx.given), None, None, None
 
 
 def _by_head(x: Tensor, heads: int) -> Tensor:

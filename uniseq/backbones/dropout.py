@@ -20,15 +20,15 @@ def dropout_masks(shapes: Sequence[Sequence[int]], rate: float, like: Tensor) ->
 
     Args:
         shapes: of the masks.
-        rate: probability of a 0, met to the nearest 1/65536; the scale is that of the rate met,
-            so that the expectation is exact.
+        rate: probability of a 0, below 1 and met to the nearest 1/65536; the scale is that of the
+            rate met, so that the expectation is exact.
         like: gives the device.
 
     Returns:
         Masks of float32, one a shape.
     """
     sizes = [math.prod(shape) for shape in shapes]
-    numerator = round(rate * 2**_BITS)
+    numerator = min(round(rate * 2**_BITS), 2**_BITS - 1)
     digits = [numerator >> bit & 1 for bit in range(_BITS)]
     first = digits.index(1) if numerator else _BITS
     words = -(-sum(sizes) // _WORD)

@@ -163,8 +163,8 @@ def _bias(row: Tensor, like: Tensor) -> Tensor:
     Far below any score instead of -inf, by arithmetic instead of masks: on a CPU several times
     faster. A token always sees itself, so that no row is hidden whole.
     """
-    capacity = row.shape[1]
-    place = torch.arange(capacity, device=row.device, dtype=like.dtype)
+    place = torch.arange(row.shape[1], device=row.device, dtype=torch.float32)
     future = (place - place[:, None]).clamp_(0, 1)  # (C, C)
-    owner = row.to(like.dtype)
-    return (owner[:, :, None] - owner[:, None, :]).abs_().add_(future).mul_(HIDDEN)
+    owner = row.float()  # exact up to 2²⁴ histories
+    bias = (owner[:, :, None] - owner[:, None, :]).abs_().add_(future).mul_(HIDDEN)
+    return bias.to(like.dtype)

@@ -9,10 +9,10 @@ from torch.utils.data import DataLoader
 from uniseq.batch import RankingBatch, SequenceBatch
 from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
 from uniseq.data.negatives import UniformNegatives
-from uniseq.data.samples import Prefixes, Samples, WholeSequences
+from uniseq.data.samples import HELD_OUT, Prefixes, Samples, WholeSequences
 from uniseq.data.sequences import Sequences, require_splittable
 from uniseq.data.sources import Source
-from uniseq.errors import ConfigError
+from uniseq.errors import ConfigError, DataError
 
 Batch = TypeVar("Batch")
 
@@ -85,8 +85,18 @@ class SequenceDataModule(LightningDataModule):
         return self._sequences
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
-        """Shuffled training batches."""
+        """Shuffled training batches.
+
+        Raises:
+            DataError: when there is no training sample, or no negative for some user.
+        """
         samples = SCHEMES[self.samples](self.sequences, self.max_length)
+        if not len(samples):
+            raise DataError(
+                self.sequences.name,
+                f"no history leaves a training sample; it takes {HELD_OUT + 2} interactions: an "
+                "item, the next one, and the two that are held out",
+            )
         batches = TrainingBatches(
             self.sequences, samples, UniformNegatives(self.sequences), self.negatives
         )

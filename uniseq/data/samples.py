@@ -95,16 +95,19 @@ class WholeSequences:
         return len(self._users)
 
     def num_batches(self, batch_size: int) -> int:
-        """Batches of an epoch, of about ``batch_size`` triplets."""
-        return max(1, round(int(self._lengths.sum()) / batch_size))
+        """Batches of an epoch, of about ``batch_size`` triplets and at least one user each."""
+        return min(max(1, round(int(self._lengths.sum()) / batch_size)), len(self))
 
     def batches(self, rng: np.random.Generator, batch_size: int) -> list[np.ndarray]:
-        """A random order of users cut where the triplets so far pass the next equal share."""
+        """A random order of users cut where the triplets so far reach the next equal share."""
         order = rng.permutation(len(self))
         count = self.num_batches(batch_size)
         end = np.cumsum(self._lengths[order])
-        shares = end[-1] * np.arange(1, count) / count
-        return [batch for batch in np.split(order, np.searchsorted(end, shares)) if batch.size]
+        cut = np.arange(count - 1)
+        ahead = np.searchsorted(end, end[-1] * (cut + 1) / count, side="right") - cut
+        # A long history may fill more than its share: every batch still gets a user.
+        ahead = np.maximum.accumulate(np.clip(ahead, 1, len(order) - count + 1))
+        return np.split(order, ahead + cut)
 
     def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See :class:`Samples`."""

@@ -130,6 +130,14 @@ def download(url: str, file: str, sha256: str | None) -> Path:
         ) from error
 
 
+MAX_DIGITS = 18  # what fits in 64 bits
+
+
+def _is_id(field: str) -> bool:
+    digits = field.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS
+
+
 def parse_sequences(content: bytes, where: str | Path, *, name: str, fingerprint: str) -> Sequences:
     """Histories from the lines of a benchmark file; item rows follow the ascending item ids.
 
@@ -158,14 +166,20 @@ def parse_sequences(content: bytes, where: str | Path, *, name: str, fingerprint
     counts: list[int] = []
     users: dict[int, int] = {}
     for number, line in enumerate(lines[:-1], start=1):
-        fields = line.split()
-        try:
-            ids = list(map(int, fields))
-        except ValueError:
-            bad = next(field for field in fields if not field.isdecimal())
+        if "\r" in line[:-1]:
             raise DataError(
-                where, f"{bad!r} is not an integer; ids are positive integers", line=number
-            ) from None
+                where, "holds a carriage return; end lines with a line feed", line=number
+            )
+        fields = line.split()
+        for field in fields:
+            if not _is_id(field):
+                raise DataError(
+                    where,
+                    f"{field[:40]!r} is not an integer of up to {MAX_DIGITS} digits; ids are "
+                    "positive integers",
+                    line=number,
+                )
+        ids = list(map(int, fields))
         if len(ids) < MIN_LENGTH + 1:
             raise DataError(
                 where,

@@ -25,9 +25,9 @@ class Synthetic:
     Args:
         num_users: U.
         num_items: N.
-        num_clusters: clusters of items, of equal size.
+        num_clusters: clusters of items, of equal size up to one item.
         successors: likely successors of each item.
-        mean_length: mean history length, above 5.
+        mean_length: mean history length, at least 5.
         max_length: longest history.
         zipf: exponent of the popularity.
         seed: of the generator; the data depend on it and the other arguments alone.
@@ -52,7 +52,13 @@ class Synthetic:
     ) -> None:
         if num_users < 1:
             raise ConfigError("num_users", f"must be at least 1, not {num_users}")
-        if not 1 <= num_clusters <= num_items // max(successors + 1, 1):
+        if successors < 1:
+            raise ConfigError("successors", f"must be at least 1, not {successors}")
+        if not 0 <= zipf <= 3:
+            raise ConfigError("zipf", f"must lie between 0 and 3, not {zipf}")
+        if seed < 0:
+            raise ConfigError("seed", f"must be 0 or more, not {seed}")
+        if not 1 <= num_clusters <= num_items // (successors + 1):
             raise ConfigError(
                 "num_clusters",
                 f"{num_clusters} clusters of {num_items} items cannot each hold an item and its "

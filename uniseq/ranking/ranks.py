@@ -42,7 +42,9 @@ def rank_targets(
     """Rank each history's target by inner product with all items.
 
     A tie counts against the target, and so does a score within the rounding error of a matrix
-    product below it: a model that scores all items alike ranks every target last.
+    product below it, and one that is not a number: a model that scores all items alike, or has
+    diverged, ranks every target last. Counts in float32 or float64, whatever the type of the
+    vectors.
 
     Args:
         histories: vectors in score space. Shape (B, d).
@@ -51,22 +53,23 @@ def rank_targets(
         seen_rows: history of each seen item. Shape (S,).
         seen_items: items of the users' histories, each once a user. Shape (S,).
     """
-    target_vectors = items[targets]  # (B, d)
-    scores = (histories * target_vectors).sum(-1)  # (B,)
-    scale = histories.norm(dim=-1) * target_vectors.norm(dim=-1)
-    threshold = scores - 4 * torch.finfo(scores.dtype).eps * scale  # (B,)
-    above = torch.zeros_like(threshold)
-    for start in range(0, len(histories), USERS):
-        rows = slice(start, start + USERS)
-        bar = threshold[rows, None]
-        for first in range(0, len(items), ITEMS):
-            chunk = histories[rows] @ items[first : first + ITEMS].T
-            # In place and summed as numbers: several times faster than through booleans.
-            above[rows] += chunk.ge_(bar).sum(-1)
-    seen_scores = (histories[seen_rows] * items[seen_items]).sum(-1)  # (S,)
-    return _ranks(
-        above, seen_scores >= threshold[seen_rows], targets, seen_rows, seen_items, len(items)
-    )
+    histories, items = (x if x.dtype == torch.float64 else x.float() for x in (histories, items))
+    with torch.autocast(histories.device.type, enabled=False):
+        target_vectors = items[targets]  # (B, d)
+        scores = (histories * target_vectors).sum(-1)  # (B,)
+        scale = histories.norm(dim=-1) * target_vectors.norm(dim=-1)
+        threshold = scores - 4 * torch.finfo(scores.dtype).eps * scale  # (B,)
+        below = torch.zeros_like(threshold)
+        for start in range(0, len(histories), USERS):
+            rows = slice(start, start + USERS)
+            bar = threshold[rows, None]
+            for first in range(0, len(items), ITEMS):
+                chunk = histories[rows] @ items[first : first + ITEMS].T
+                # In place and summed as numbers: several times faster than through booleans.
+                below[rows] += chunk.lt_(bar).sum(-1)
+        seen_scores = (histories[seen_rows] * items[seen_items]).sum(-1)  # (S,)
+    seen_below = seen_scores < threshold[seen_rows]
+    return _ranks(below, seen_below, targets, seen_rows, seen_items, len(items))
 
 
 @torch.no_grad()
@@ -80,23 +83,26 @@ def rank_scores(scores: Tensor, targets: Tensor, seen_rows: Tensor, seen_items: 
         seen_items: items of the users' histories, each once a user. Shape (S,).
     """
     threshold = scores.gather(1, targets[:, None])  # (B, 1)
-    above = (scores >= threshold).sum(-1)
-    seen = scores[seen_rows, seen_items] >= threshold[seen_rows, 0]
-    return _ranks(above, seen, targets, seen_rows, seen_items, scores.shape[1])
+    below = (scores < threshold).sum(-1)
+    seen_below = scores[seen_rows, seen_items] < threshold[seen_rows, 0]
+    return _ranks(below, seen_below, targets, seen_rows, seen_items, scores.shape[1])
 
 
 def _ranks(
-    above: Tensor,
-    seen_above: Tensor,
+    below: Tensor,
+    seen_below: Tensor,
     targets: Tensor,
     seen_rows: Tensor,
     seen_items: Tensor,
     num_items: int,
 ) -> Ranks:
-    """Ranks from the number of items (the target among them) that score at least the target's."""
-    unmasked = above.long().clamp_min_(1)
+    """Ranks from the number of items below the target.
+
+    Counting what is below, not what is above, puts a target last whose score is not a number.
+    """
+    unmasked = (num_items - below.long()).clamp_min_(1)
+    hidden = torch.zeros_like(unmasked).index_add_(0, seen_rows, (~seen_below).long())
     is_target = seen_items == targets[seen_rows]
-    hidden = torch.zeros_like(unmasked).index_add_(0, seen_rows, (seen_above & ~is_target).long())
     repeated = torch.zeros_like(unmasked).index_add_(0, seen_rows, is_target.long()).bool()
     masked = (unmasked - hidden).clamp_min_(1).masked_fill_(repeated, num_items + 1)
     return Ranks(masked=masked, unmasked=unmasked)
