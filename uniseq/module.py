@@ -82,13 +82,14 @@ class SequentialRecommender(LightningModule):
         count, (triplets, negatives) = len(batch.items), batch.negatives.shape
         # One look-up for all: each would cost its own gradient of the size of the table.
         ids = torch.cat([batch.items, batch.targets, batch.negatives.flatten()])
-        embedded = F.embedding(ids, self.items.weight)  # (T + R + R·K, d)
-        history = self.backbone(batch, embedded[:count], all_positions=batch.all_positions)
-        scored = self.similarity(embedded[count:])
+        # (T, d) and (R + R·K, d)
+        read, scored = F.embedding(ids, self.items.weight).split([count, len(ids) - count])
+        history = self.backbone(batch, read, all_positions=batch.all_positions)
+        positive, negative = self.similarity(scored).split([triplets, triplets * negatives])
         return Triplets(
             history=self.similarity(history),
-            positive=scored[:triplets],
-            negatives=scored[triplets:].view(triplets, negatives, -1),
+            positive=positive,
+            negatives=negative.view(triplets, negatives, -1),
             items=self.items.weight,
             targets=batch.targets,
             unit=self.similarity.unit,
@@ -98,7 +99,7 @@ class SequentialRecommender(LightningModule):
         """The objective over one batch of triplets."""
         loss, terms = self.loss(self.triplets(batch))
         # Summed on the device and logged once an epoch: a log call a step waits for the device.
-        for name, value in {"loss": loss, **terms}.items():
+        for name, value in {**terms, "loss": loss}.items():
             self._terms[name] = self._terms.get(name, 0) + value.detach()
         self._steps += 1
         return loss

@@ -100,13 +100,20 @@ def test_each_residual_branch_is_dropped_by_itself(rate):
 
 
 @pytest.mark.parametrize("rate", [0.2, 0.5])
-def test_the_feed_forward_of_last_positions_is_dropped(rate):
+def test_both_branches_of_last_positions_are_dropped(rate):
     module = sasrec(dropout=rate, attention_dropout=0.0, layers=1)
-    seen = observed(module, ["blocks.0.up", "blocks.0.down", "blocks.0.norm2"], all_positions=False)
-    fed = seen["blocks.0.down"][1]
-    assert len(fed) == len(BATCH.lengths)
-    mask = (seen["blocks.0.norm2"][0] - seen["blocks.0.up"][0]) / fed
-    assert_share(mask[fed.abs() > 0.3], rate)
+    names = ["blocks.0", *(f"blocks.0.{name}" for name in BRANCHES[1:])]
+    seen = observed(module, names, all_positions=False)
+    stream, summed, fed_stream, fed_summed = (
+        seen[name][0] for name in ("blocks.0", "blocks.0.norm1", "blocks.0.up", "blocks.0.norm2")
+    )
+    attended, fed = seen["blocks.0.out"][1], seen["blocks.0.down"][1]
+    assert len(attended) == len(fed) == len(BATCH.lengths)
+    for before, branch, after in (
+        (stream[PACKING.last], attended, summed),
+        (fed_stream, fed, fed_summed),
+    ):
+        assert_share(((after - before) / branch)[branch.abs() > 0.3], rate)
 
 
 def constant_values(module):

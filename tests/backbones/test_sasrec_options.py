@@ -42,7 +42,7 @@ def test_the_longest_history_that_fits_and_the_first_that_does_not():
     module = sasrec(max_length=4)
     fits, too_long = batch_of([4, 1]), batch_of([5, 1])
     assert module(fits, embeddings(fits)).shape == (2, DIM)
-    with pytest.raises(IndexError):
+    with pytest.raises(ValueError, match="a history has 5 items, more than max_length=4"):
         module(too_long, embeddings(too_long))
 
 

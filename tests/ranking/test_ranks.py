@@ -110,7 +110,7 @@ def test_the_size_of_the_blocks_does_not_matter(monkeypatch, users, count):
 
 
 def test_more_users_and_items_than_a_block_holds():
-    users, count = ranks_module.USERS + 3, ranks_module.ITEMS + 5
+    users, count = ranks_module.USERS + 3, 2 * (ranks_module.USERS + ranks_module.ITEMS) + 5
     # Item i scores i for everybody: the rank of target t is N - t.
     histories, items = torch.ones(users, 1), torch.arange(count, dtype=torch.float32)[:, None]
     targets = torch.arange(users) * 2

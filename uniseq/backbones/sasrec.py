@@ -1,11 +1,12 @@
 """SASRec: self-attentive sequential recommendation (Kang & McAuley, ICDM 2018)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from uniseq.backbones.attention import CausalAttention, LastAttention
 from uniseq.backbones.dropout import dropout_masks
@@ -33,8 +34,8 @@ class SASRec(nn.Module):
             positions in one pass.
 
     Raises:
-        ConfigError: when a size is not positive, ``heads`` does not divide ``dim``, or a dropout
-            is not in [0, 1).
+        ConfigError: when a size is not positive, ``heads`` does not divide ``dim``, a dropout is
+            not in [0, 1), or ``positions`` is none of the two.
     """
 
     def __init__(
@@ -90,14 +91,23 @@ class SASRec(nn.Module):
 
         Returns:
             Shape (B, d), or (T, d) for all positions.
+
+        Raises:
+            ConfigError: when all positions are asked for and counted from the end.
+            ValueError: when a history is longer than ``max_length``.
         """
-        packing = pack(batch.lengths, embedded)
         if self.positions == "end" and all_positions:
             raise ConfigError(
                 "positions",
                 "end differs from prefix to prefix and cannot share a pass; "
                 "use positions=start for all positions",
             )
+        if batch.lengths.max() > self.max_length:
+            raise ValueError(
+                f"a history has {batch.lengths.max()} items, more than max_length="
+                f"{self.max_length}: keep its last ones"
+            )
+        packing = pack(batch.lengths, embedded)
         position = packing.from_start if self.positions == "start" else packing.from_end
         x: Tensor = embedded.index_select(0, packing.source)  # (P, d)
         x = self.norm(x + self.position.weight.index_select(0, position))
@@ -177,8 +187,10 @@ class Block(nn.Module):
     def _attend_last(self, ends: Tensor, x: Tensor, packing: Packing, masks: BlockMasks) -> Tensor:
         """Queries of the last tokens (B, d) against all tokens (P, d), to (B, d)."""
         dim = x.shape[1]
-        query = F.linear(ends, self.qkv.weight[:dim], self.qkv.bias[:dim])  # (B, d)
-        kv = F.linear(x, self.qkv.weight[dim:], self.qkv.bias[dim:])  # (P, 2d)
+        query_weight, kv_weight = self.qkv.weight.split([dim, 2 * dim])
+        query_bias, kv_bias = self.qkv.bias.split([dim, 2 * dim])
+        query = F.linear(ends, query_weight, query_bias)  # (B, d)
+        kv = F.linear(x, kv_weight, kv_bias)  # (P, 2d)
         mask = masks.attention[0] if masks.attention else None
         attended: Tensor = LastAttention.apply(  # type: ignore[no-untyped-call]
             query, kv, packing.row, self.heads, mask
@@ -192,7 +204,25 @@ class Block(nn.Module):
 
 
 def _residual(x: Tensor, branch: Tensor, mask: Tensor | None) -> Tensor:
-    return x + branch if mask is None else torch.addcmul(x, branch, mask)
+    if mask is None:
+        return x + branch
+    added: Tensor = _MaskedSum.apply(x, branch, mask)  # type: ignore[no-untyped-call]
+    return added
+
+
+class _MaskedSum(torch.autograd.Function):
+    """x + branch · mask, each direction in one pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, branch: Tensor, mask: Tensor) -> Tensor:
+        ctx.save_for_backward(mask)
+        return torch.addcmul(x, branch, mask)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        (mask,) = ctx.saved_tensors
+        return grad, grad * mask, None
 
 
 def _initialise(module: nn.Module) -> None:

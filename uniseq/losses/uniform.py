@@ -1,5 +1,6 @@
 """The objective of Chung & Kim: a recommendation loss and two uniformity regularisers."""
 
+import math
 from typing import Literal
 
 import torch
@@ -58,9 +59,9 @@ class UniformityLoss(nn.Module):
         self.t = t
         self.pairs = pairs
         for key, value in {"beta": beta, "beta1": self.beta1, "beta2": self.beta2}.items():
-            if value < 0:
+            if not 0 <= value < math.inf:
                 raise ConfigError(key, f"must be 0 or more, not {value}")
-        if t <= 0:
+        if not 0 < t < math.inf:
             raise ConfigError("t", f"must be positive, not {t}")
         if pairs not in ("literal", "separate"):
             raise ConfigError("pairs", f"must be literal or separate, not {pairs!r}")
@@ -95,4 +96,9 @@ class UniformityLoss(nn.Module):
             return loss_hom(history, self.t, unordered=False) + loss_hom(
                 items, self.t, unordered=False
             )
-        return loss_hom(history, self.t) + loss_hom(positive, self.t) + loss_hom(negatives, self.t)
+        if history.shape == negatives.shape:  # one negative each: the three sets in one pass
+            return loss_hom(torch.stack([history, positive, negatives]), self.t)
+        return sum(
+            (loss_hom(vectors, self.t) for vectors in (history, positive, negatives)),
+            start=history.new_zeros(()),
+        )

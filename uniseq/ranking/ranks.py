@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Users and items scored at a time: 2 MiB of scores, so that a CPU counts them while they are in
+from uniseq.precision import at_least_float32, without_autocast
+
+# Users and items scored at a time: 1 MiB of scores, so that a CPU counts them while they are in
 # its cache. It is most of the difference to scoring all items at once.
 USERS = 512
-ITEMS = 1024
+ITEMS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ def rank_targets(
         seen_rows: history of each seen item. Shape (S,).
         seen_items: items of the users' histories, each once a user. Shape (S,).
     """
-    histories, items = (x if x.dtype == torch.float64 else x.float() for x in (histories, items))
-    with torch.autocast(histories.device.type, enabled=False):
+    histories, items = at_least_float32(histories), at_least_float32(items)
+    with without_autocast(histories):
         target_vectors = items[targets]  # (B, d)
         scores = (histories * target_vectors).sum(-1)  # (B,)
         scale = histories.norm(dim=-1) * target_vectors.norm(dim=-1)
