@@ -258,7 +258,7 @@ def _explain(error: Exception, folder: Path) -> ConfigError | None:
             valid = compose("config", overrides=groups)
         except Exception:  # one of the choices is the fault
             valid = compose("config")
-    return explain(error, overrides, valid)
+    return explain(error, [o for o in overrides if o not in groups], valid)
 
 
 if __name__ == "__main__":
