@@ -8,9 +8,9 @@ from torch import Tensor
 
 from uniseq.precision import at_least_float32, without_autocast
 
-# Users and items scored at a time: 1 MiB of scores, so that a CPU counts them while they are in
+# Users and items scored at a time: 2 MiB of scores, so that a CPU counts them while they are in
 # its cache. It is most of the difference to scoring all items at once.
-USERS = 512
+USERS = 1024
 ITEMS = 512
 
 
