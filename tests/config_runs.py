@@ -18,6 +18,7 @@ TINY = (
     "backbone.dim=16",
     "trainer.enable_progress_bar=false",
     "trainer.accelerator=cpu",
+    "threads=1",
 )
 
 
