@@ -26,6 +26,17 @@ class ConfigError(UniseqError):
         return ConfigError(f"{path}.{self.key}" if path else self.key, self.problem)
 
 
+def require_positive(**sizes: int) -> None:
+    """Raise unless each argument, named by its config key, is at least 1.
+
+    Raises:
+        ConfigError: naming the first that is not.
+    """
+    for key, size in sizes.items():
+        if size < 1:
+            raise ConfigError(key, f"must be at least 1, not {size}")
+
+
 class DataError(UniseqError):
     """A data file or log that cannot be used.
 

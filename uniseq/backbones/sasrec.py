@@ -12,7 +12,7 @@ from uniseq.backbones.attention import CausalAttention, LastAttention
 from uniseq.backbones.dropout import dropout_masks
 from uniseq.backbones.ragged import Packing, pack
 from uniseq.batch import SequenceBatch
-from uniseq.errors import ConfigError
+from uniseq.errors import ConfigError, require_positive
 
 
 class SASRec(nn.Module):
@@ -49,14 +49,7 @@ class SASRec(nn.Module):
         positions: Literal["start", "end"] = "start",
     ) -> None:
         super().__init__()
-        for key, size in {
-            "dim": dim,
-            "layers": layers,
-            "heads": heads,
-            "max_length": max_length,
-        }.items():
-            if size < 1:
-                raise ConfigError(key, f"must be at least 1, not {size}")
+        require_positive(dim=dim, layers=layers, heads=heads, max_length=max_length)
         if dim % heads:
             divisors = [h for h in range(1, dim + 1) if dim % h == 0 and h <= 16]
             raise ConfigError(

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
-from uniseq.config.schema import INCIDENTAL, RankingConfig, RunConfig
+from uniseq.config.schema import INCIDENTAL, INCIDENTAL_BELOW, RankingConfig, RunConfig
 from uniseq.errors import ConfigError, UniseqError
 
 # Arguments that the glue supplies, so that a node need not.
@@ -45,7 +45,7 @@ def check_config(cfg: DictConfig) -> dict[str, Any]:
 def identity(plain: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved config that determines the result."""
     kept = {key: value for key, value in plain.items() if key not in INCIDENTAL}
-    return typing.cast(dict[str, Any], _without(kept, {"data_dir"}))
+    return typing.cast(dict[str, Any], _without(kept, INCIDENTAL_BELOW))
 
 
 def build(node: Any, **extra: Any) -> Any:
@@ -272,7 +272,7 @@ def _keys(node: DictConfig, path: str = "") -> list[str]:
     return keys
 
 
-def _without(value: Any, names: set[str]) -> Any:
+def _without(value: Any, names: frozenset[str]) -> Any:
     if isinstance(value, dict):
         return {k: _without(v, names) for k, v in value.items() if k not in names}
     return value

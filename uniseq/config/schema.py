@@ -51,3 +51,6 @@ class RunConfig:
 INCIDENTAL = frozenset(
     {"logger", "name", "group", "tags", "data_dir", "results_dir", "ckpt_path", "threads"}
 )
+INCIDENTAL_BELOW = frozenset(
+    {"data_dir", "enable_progress_bar", "enable_model_summary", "log_every_n_steps"}
+)

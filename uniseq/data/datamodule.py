@@ -12,7 +12,7 @@ from uniseq.data.negatives import UniformNegatives
 from uniseq.data.samples import HELD_OUT, Prefixes, Samples, WholeSequences
 from uniseq.data.sequences import Sequences, require_splittable
 from uniseq.data.sources import Source
-from uniseq.errors import ConfigError, DataError
+from uniseq.errors import ConfigError, DataError, require_positive
 
 Batch = TypeVar("Batch")
 
@@ -54,15 +54,12 @@ class SequenceDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        sizes = {
-            "batch_size": batch_size,
-            "max_length": max_length,
-            "negatives": negatives,
-            "eval_batch_size": eval_batch_size,
-        }
-        for key, size in sizes.items():
-            if size < 1:
-                raise ConfigError(key, f"must be at least 1, not {size}")
+        require_positive(
+            batch_size=batch_size,
+            max_length=max_length,
+            negatives=negatives,
+            eval_batch_size=eval_batch_size,
+        )
         if samples not in SCHEMES:
             raise ConfigError("samples", f"must be one of {', '.join(SCHEMES)}, not {samples!r}")
         if seed < 0:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from uniseq.data.sequences import Sequences
-from uniseq.errors import ConfigError
+from uniseq.errors import ConfigError, require_positive
 
 
 class Synthetic:
@@ -50,10 +50,7 @@ class Synthetic:
         zipf: float = 0.8,
         seed: int = 0,
     ) -> None:
-        if num_users < 1:
-            raise ConfigError("num_users", f"must be at least 1, not {num_users}")
-        if successors < 1:
-            raise ConfigError("successors", f"must be at least 1, not {successors}")
+        require_positive(num_users=num_users, successors=successors)
         if not 0 <= zipf <= 3:
             raise ConfigError("zipf", f"must lie between 0 and 3, not {zipf}")
         if seed < 0:

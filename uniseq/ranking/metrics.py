@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
-from uniseq.errors import ConfigError
+from uniseq.errors import require_positive
 
 
 class MeanGain(Metric):
@@ -27,8 +27,7 @@ class MeanGain(Metric):
 
     def __init__(self, k: int, gain: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        if k < 1:
-            raise ConfigError("k", f"must be at least 1, not {k}")
+        require_positive(k=k)
         self.k = k
         self.gain = gain
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
