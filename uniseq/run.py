@@ -107,8 +107,8 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
         if stopping.stopped_epoch
         else f"cap of {trainer.max_epochs} epochs reached"
     )
-    state = torch.load(best.best_model_path, weights_only=True)
-    record.best_epoch = state["epoch"]
+    tested = max(history.epochs, key=lambda epoch: epoch[stopping.monitor])
+    record.best_epoch = int(tested["epoch"])
     trainer.test(
         module, datamodule=data, ckpt_path=best.best_model_path, verbose=False, weights_only=True
     )
@@ -124,12 +124,17 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
     record.yardsticks = yardsticks(data, list(cfg.ranking.ks))
 
 
+def _watched(cfg: DictConfig) -> str:
+    """The figure that early stopping and the best checkpoint go by."""
+    return f"val/{cfg.ranking.history}/{cfg.ranking.monitor}"
+
+
 def _trainer(cfg: DictConfig, folder: Path, history: Any) -> tuple[Any, Any, Any]:
     from lightning.pytorch.callbacks import EarlyStopping
 
     from uniseq.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
 
-    monitor = f"val/{cfg.ranking.history}/{cfg.ranking.monitor}"
+    monitor = _watched(cfg)
     stopping = EarlyStopping(monitor, mode="max", patience=cfg.ranking.patience)
     best = BestCheckpoint(folder / "checkpoints", monitor)
     # In this order: the last checkpoint holds the others' state at the end of its epoch.
@@ -223,8 +228,7 @@ def _job(cfg: DictConfig) -> float:
     """One run, in the folder that Hydra made for it; returns the best watched figure."""
     _quiet()
     record = train(cfg, Path(HydraConfig.get().runtime.output_dir))
-    watched = f"val/{cfg.ranking.history}/{cfg.ranking.monitor}"
-    return max(epoch[watched] for epoch in record.epochs)
+    return max(epoch[_watched(cfg)] for epoch in record.epochs)
 
 
 def main() -> None:

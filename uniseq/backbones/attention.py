@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from uniseq.backbones.ragged import Packing
+from uniseq.precision import at_least_float32
 
 
 class CausalAttention(torch.autograd.Function):
@@ -97,10 +98,10 @@ class LastAttention(torch.autograd.Function):
         """Softmax over each history's tokens by sums over segments."""
         count, dim = query.shape
         given = query.dtype
-        exact = torch.promote_types(given, torch.float32)
-        query = query.to(exact)
+        query = at_least_float32(query)
         # Side by side, not interleaved: element-wise passes over strided halves cost ten times.
-        key, value = kv.to(exact).view(len(kv), 2, dim).transpose(0, 1).contiguous()  # (P, d)
+        kv = at_least_float32(kv).view(len(kv), 2, dim)
+        key, value = kv.transpose(0, 1).contiguous()  # (P, d)
         k, v = _by_head(key, heads), _by_head(value, heads)  # (P, heads, d/heads)
         q = _by_head(_spread(query, row), heads)
         scale = k.shape[-1] ** -0.5
@@ -115,8 +116,7 @@ class LastAttention(torch.autograd.Function):
         mixed = query.new_zeros(count + 1, dim)
         mixed.index_add_(0, row, (used[..., None] * v).flatten(1))
         ctx.save_for_backward(query, key, value, row, weights, mask)
-        ctx.heads, ctx.scale = heads, scale
-        ctx.given = given
+        ctx.heads, ctx.scale, ctx.given = heads, scale, given
         return mixed[:count].to(given)
 
     @staticmethod

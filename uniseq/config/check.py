@@ -72,8 +72,8 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
 
     Args:
         error: from Hydra's composition.
-        overrides: the command line.
-        valid: the config composed without the overrides.
+        overrides: the command line, choices of groups left out.
+        valid: the config composed without them.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
@@ -88,7 +88,7 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
         if key.startswith("hydra") or "=" not in override:
             continue
         key = key.partition("@")[0].replace("/", ".")
-        if f"'{key}'" not in str(error) and key not in str(error):
+        if key not in str(error):
             continue
         try:
             known = OmegaConf.select(valid, key, throw_on_missing=False, default=_ABSENT)
@@ -143,8 +143,10 @@ def _check_monitor(ranking: dict[str, Any]) -> Iterator[ConfigError]:
     patience = ranking.get("patience")
     if isinstance(patience, int) and patience < 1:
         yield ConfigError("ranking.patience", f"must be at least 1, not {patience}")
+    from uniseq.ranking.metrics import METRICS  # here, so that --help need not load torch
+
     try:
-        names = [f"{metric}@{k}" for k in ranking["ks"] for metric in ("HR", "NDCG", "MRR")]
+        names = [f"{metric}@{k}" for k in ranking["ks"] for metric in METRICS]
     except (KeyError, TypeError):
         return
     if not names:
