@@ -199,12 +199,11 @@ def test_validation_and_test_rank_the_targets_against_all_items():
     ):
         start()
         step(batch)
-        unmasked = module.metrics[f"{stage}_unmasked"].compute()
-        masked = module.metrics[f"{stage}_masked"].compute()
-        assert unmasked[f"{stage}/unmasked/HR@1"].item() == pytest.approx(1 / 3)
-        assert unmasked[f"{stage}/unmasked/HR@2"].item() == pytest.approx(2 / 3)
-        assert masked[f"{stage}/masked/HR@1"].item() == pytest.approx(2 / 3)
-    (ranks,) = module.test_ranks
+        figures = module.figures(stage)
+        assert figures[f"{stage}/unmasked/HR@1"].item() == pytest.approx(1 / 3)
+        assert figures[f"{stage}/unmasked/HR@2"].item() == pytest.approx(2 / 3)
+        assert figures[f"{stage}/masked/HR@1"].item() == pytest.approx(2 / 3)
+    (ranks,) = module.ranks
     assert ranks.unmasked.tolist() == [1, 2, 3]
     assert ranks.masked.tolist() == [1, 1, 3]
 

@@ -15,7 +15,7 @@ from uniseq.backbones.base import Backbone
 from uniseq.batch import RankingBatch, SequenceBatch
 from uniseq.losses.base import Objective, Triplets
 from uniseq.ranking.metrics import ranking_metrics
-from uniseq.ranking.ranks import Ranks, rank_targets
+from uniseq.ranking.ranks import Ranks, join_ranks, rank_targets
 from uniseq.similarity import Similarity
 
 
@@ -54,6 +54,7 @@ class SequentialRecommender(LightningModule):
         self.similarity = similarity
         self.loss = loss
         self.make_optimizer = optimizer
+        self.ks = tuple(ks)
         self.seed = seed
         self.items = nn.Embedding(num_items, backbone.dim)
         nn.init.normal_(self.items.weight, std=0.02)
@@ -64,7 +65,7 @@ class SequentialRecommender(LightningModule):
                 for history in ("masked", "unmasked")
             }
         )
-        self.test_ranks: list[Ranks] = []
+        self.ranks: list[Ranks] = []  # of the users ranked so far in this validation or test
         self._terms: dict[str, Tensor] = {}
         self._steps = 0
 
@@ -130,42 +131,47 @@ class SequentialRecommender(LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Compute the item vectors once for all users."""
         self._ranked_items = self.item_vectors()
+        self.ranks = []
 
     on_test_epoch_start = on_validation_epoch_start
 
     def validation_step(self, batch: RankingBatch) -> None:
-        """Rank the validation items of a batch of users."""
-        self._rank(batch, "val")
+        """Rank the validation items of a batch of users, as deep as the metrics look."""
+        self._rank(batch, max(self.ks))
 
     def test_step(self, batch: RankingBatch) -> None:
-        """Rank the test items of a batch of users and keep the ranks."""
-        self.test_ranks.append(self._rank(batch, "test"))
+        """Rank the test items of a batch of users."""
+        self._rank(batch, None)
 
-    def _rank(self, batch: RankingBatch, stage: str) -> Ranks:
+    def _rank(self, batch: RankingBatch, depth: int | None) -> None:
         ranks = rank_targets(
             self(batch.sequences),
             self._ranked_items,
             batch.sequences.targets,
             batch.seen_rows,
             batch.seen_items,
+            depth,
         )
-        for history in ("masked", "unmasked"):
-            self._metrics(stage, history).update(getattr(ranks, history))
-        return ranks
+        self.ranks.append(ranks)
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics."""
-        self._log_metrics("val")
+        self.log_dict(self.figures("val"))
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
-        self._log_metrics("test")
+        self.log_dict(self.figures("test"))
 
-    def _log_metrics(self, stage: str) -> None:
+    def figures(self, stage: str) -> dict[str, Tensor]:
+        """Metrics of the users ranked so far, of all processes, under ``val`` or ``test``."""
+        ranks = join_ranks(self.ranks)
+        figures = {}
         for history in ("masked", "unmasked"):
             metrics = self._metrics(stage, history)
-            self.log_dict({name: value.float() for name, value in metrics.compute().items()})
+            metrics.update(getattr(ranks, history))
+            figures.update({name: value.float() for name, value in metrics.compute().items()})
             metrics.reset()
+        return figures
 
     def _metrics(self, stage: str, history: str) -> MetricCollection:
         return cast(MetricCollection, self.metrics[f"{stage}_{history}"])

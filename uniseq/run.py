@@ -117,7 +117,7 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
         for name, value in trainer.callback_metrics.items()
         if name.startswith("test/")
     }
-    ranks = join_ranks(module.test_ranks)
+    ranks = join_ranks(module.ranks)
     record.ranks_file = write_ranks(
         folder, ranks.masked.cpu().numpy(), ranks.unmasked.cpu().numpy()
     ).name
@@ -133,12 +133,14 @@ def _trainer(cfg: DictConfig, folder: Path, history: Any) -> tuple[Any, Any, Any
     from lightning.pytorch.callbacks import EarlyStopping
 
     from uniseq.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
+    from uniseq.memory import HostMemoryTrim
 
     monitor = _watched(cfg)
     stopping = EarlyStopping(monitor, mode="max", patience=cfg.ranking.patience)
     best = BestCheckpoint(folder / "checkpoints", monitor)
     # In this order: the last checkpoint holds the others' state at the end of its epoch.
-    callbacks = [history, stopping, best, LastCheckpoint(folder / "checkpoints")]
+    last = LastCheckpoint(folder / "checkpoints")
+    callbacks = [history, stopping, best, last, HostMemoryTrim()]
     if cfg.trainer.get("enable_progress_bar", True):
         from lightning.pytorch.callbacks import RichProgressBar
 

@@ -41,6 +41,7 @@ def main() -> None:
 
     from uniseq.config.check import build
     from uniseq.config.paths import conf_dir
+    from uniseq.memory import HostMemoryTrim
     from uniseq.module import SequentialRecommender
     from uniseq.run import _quiet
 
@@ -124,12 +125,8 @@ def main() -> None:
             for batch in data.val_dataloader():
                 pl_module.validation_step(batch)
                 users += len(batch.sequences.targets)
-            metrics = pl_module._metrics("val", "unmasked")
-            figures = {name: float(value) for name, value in metrics.compute().items()}
-            pl_module._metrics("val", "masked").compute()
+            figures = {name: float(value) for name, value in pl_module.figures("val").items()}
         seconds = time.perf_counter() - start
-        for history in ("masked", "unmasked"):
-            pl_module._metrics("val", history).reset()
         pl_module.train()
         return {
             "seconds": seconds,
@@ -147,7 +144,7 @@ def main() -> None:
         enable_model_summary=False,
         num_sanity_val_steps=0,
         limit_val_batches=0,
-        callbacks=[Worker()],
+        callbacks=[HostMemoryTrim(), Worker()],
     )
     sys.stdout = sys.stderr
     trainer.fit(module, datamodule=data)

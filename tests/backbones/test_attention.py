@@ -83,7 +83,7 @@ def test_last_attention_is_the_loop(lengths, heads, masked):
     packing = packed(lengths)
     query, kv = normal(len(lengths), DIM), normal(len(packing.row), 2 * DIM, seed=1)
     mask = normal(len(packing.row), heads, seed=2) if masked else None
-    actual = LastAttention.apply(query, kv, packing.row, heads, mask)
+    actual = LastAttention.apply(query, *kv.chunk(2, 1), packing.row, heads, mask)
     for b, places in enumerate(packing.place.split(lengths)):
         k, v = kv[places].split(DIM, dim=1)
         kept = mask[places] if masked else None
@@ -114,7 +114,7 @@ def test_gradcheck_of_last_attention(lengths, heads, masked):
     kv = normal(len(packing.row), 2 * DIM, seed=1).requires_grad_()
     mask = normal(len(packing.row), heads, seed=2) if masked else None
     assert torch.autograd.gradcheck(
-        lambda query, kv: LastAttention.apply(query, kv, packing.row, heads, mask),
+        lambda query, kv: LastAttention.apply(query, *kv.chunk(2, 1), packing.row, heads, mask),
         (query, kv),
         fast_mode=len(kv) > 16,
     )
@@ -126,7 +126,7 @@ def test_last_attention_is_the_last_row_of_causal_attention(heads):
     qkv = normal(len(packing.row), 3 * DIM)
     causal = CausalAttention.apply(qkv, packing, heads)[packing.last]
     query, kv = qkv[packing.last, :DIM], qkv[:, DIM:].contiguous()
-    last = LastAttention.apply(query, kv, packing.row, heads, None)
+    last = LastAttention.apply(query, *kv.chunk(2, 1), packing.row, heads, None)
     torch.testing.assert_close(last, causal, rtol=1e-9, atol=1e-12)
 
 
@@ -136,7 +136,7 @@ def test_padding_gets_no_gradient_and_gives_none():
     assert padding.any()
     kv = normal(len(packing.row), 2 * DIM).requires_grad_()
     query = normal(3, DIM, seed=1)
-    LastAttention.apply(query, kv, packing.row, 2, None).sum().backward()
+    LastAttention.apply(query, *kv.chunk(2, 1), packing.row, 2, None).sum().backward()
     assert kv.grad[padding].eq(0).all()
     qkv = normal(len(packing.row), 3 * DIM).requires_grad_()
     CausalAttention.apply(qkv, packing, 2)[~padding].square().sum().backward()
@@ -151,7 +151,7 @@ def test_large_scores_give_numbers(size):
     float_packing = pack(np.array([4, 2]), torch.empty(0))
     causal = CausalAttention.apply(qkv, float_packing, 2)
     query, kv = qkv[packing.last, :DIM], qkv[:, DIM:].contiguous()
-    last = LastAttention.apply(query, kv, packing.row, 2, None)
+    last = LastAttention.apply(query, *kv.chunk(2, 1), packing.row, 2, None)
     torch.testing.assert_close(last, causal[packing.last])
     (causal.sum() + last.sum()).backward()
     assert qkv.grad.isfinite().all()

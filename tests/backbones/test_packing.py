@@ -81,6 +81,8 @@ def test_histories_are_contiguous_and_whole_within_a_bin(lengths):
         assert bin_of[places].unique().numel() == 1
         assert packing.from_start[places].tolist() == list(range(length))
         assert packing.from_end[places].tolist() == list(range(length))[::-1]
+    padding = packing.row == len(lengths)
+    assert packing.from_start[padding].eq(0).all() and packing.from_end[padding].eq(0).all()
     assert packing.last.tolist() == [int(p[-1]) for p in packing.place.split(lengths)]
 
 

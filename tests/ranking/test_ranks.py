@@ -196,3 +196,46 @@ def test_ranking_leaves_its_inputs_and_their_gradients_alone():
     assert not found.masked.requires_grad
     assert torch.equal(histories, before[0])
     assert torch.equal(items, before[1])
+
+
+@given(small_cases(), st.integers(1, 8))
+def test_to_a_depth_ranks_are_exact_and_bounds_beyond_it(case, depth):
+    histories, items, targets, seen = case
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranks_module, "ITEMS", 1)  # a history may be left alone after 1, 2, 4 items
+        found = rank_targets(
+            torch.tensor(histories, dtype=torch.float32),
+            torch.tensor(items, dtype=torch.float32),
+            torch.tensor(targets),
+            *flat(seen),
+            depth=depth,
+        )
+    expected = expected_ranks(inner_products(histories, items), targets, seen)
+    for actual, true in zip(as_pairs(found), expected, strict=True):
+        for bound, rank in zip(actual, true, strict=True):
+            assert bound == rank or depth < rank <= bound
+
+
+def test_to_a_depth_most_products_are_saved():
+    generator = torch.Generator().manual_seed(0)
+    histories = torch.randn(100, 8, generator=generator)
+    items = torch.randn(64 * ranks_module.ITEMS, 8, generator=generator)
+    targets = torch.randint(len(items), (100,), generator=generator)
+    products = []
+
+    class Counting(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, function, types, args=(), kwargs=None):
+            if function is torch.Tensor.matmul:
+                products.append(len(args[0]) * args[1].shape[1])
+            return super().__torch_function__(function, types, args, kwargs or {})
+
+    def rank(depth):
+        products.clear()
+        seen = torch.arange(100).repeat_interleave(3), torch.randint(len(items), (300,))
+        rank_targets(histories.as_subclass(Counting), items, targets, *seen, depth=depth)
+        return sum(products)
+
+    everything = rank(None)
+    assert everything == 100 * len(items)
+    assert 0 < rank(10) < everything / 10

@@ -86,22 +86,25 @@ class CausalAttention(torch.autograd.Function):
 class LastAttention(torch.autograd.Function):
     """One query a history attends to all tokens of the history: no rectangle is needed.
 
-    ``apply(query, kv, row, heads, mask)``: queries of shape (B, d), keys and values beside each
-    other of shape (P, 2d), and the history of each token of shape (P,), B for padding; to shape
-    (B, d). The mask, None or of shape (P, heads), is multiplied with the attention weights.
+    ``apply(query, key, value, row, heads, mask)``: queries of shape (B, d), keys and values of
+    shape (P, d), and the history of each token of shape (P,), B for padding; to shape (B, d). The
+    mask, None or of shape (P, heads), is multiplied with the attention weights.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, kv: Tensor, row: Tensor, heads: int, mask: Tensor | None
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        row: Tensor,
+        heads: int,
+        mask: Tensor | None,
     ) -> Tensor:
         """Softmax over each history's tokens by sums over segments."""
         count, dim = query.shape
         given = query.dtype
-        query = at_least_float32(query)
-        # Side by side, not interleaved: element-wise passes over strided halves cost ten times.
-        kv = at_least_float32(kv).view(len(kv), 2, dim)
-        key, value = kv.transpose(0, 1).contiguous()  # (P, d)
+        query, key, value = (at_least_float32(x) for x in (query, key, value))
         k, v = _by_head(key, heads), _by_head(value, heads)  # (P, heads, d/heads)
         q = _by_head(_spread(query, row), heads)
         scale = k.shape[-1] ** -0.5
@@ -121,8 +124,8 @@ class LastAttention(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        """Gradients of the queries (B, d) and of keys and values (P, 2d)."""
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the queries (B, d), and of keys and values (P, d)."""
         query, key, value, row, weights, mask = ctx.saved_tensors
         heads, (count, dim) = ctx.heads, query.shape
         k, v = _by_head(key, heads), _by_head(value, heads)  # (P, heads, d/heads)
@@ -135,12 +138,12 @@ class LastAttention(torch.autograd.Function):
         total = scores.new_zeros(count + 1, heads).index_add_(0, row, scores)
         scores.addcmul_(weights, total.index_select(0, row), value=-1).mul_(ctx.scale)
         q = _by_head(_spread(query, row), heads)
-        grad_kv = torch.cat(
-            [(q * scores[..., None]).flatten(1), (out * used[..., None]).flatten(1)], 1
-        )
+        grad_key = (q * scores[..., None]).flatten(1)
+        grad_value = (out * used[..., None]).flatten(1)
         grad_query = key.new_zeros(count + 1, dim)
         grad_query.index_add_(0, row, (k * scores[..., None]).flatten(1))
-        return grad_query[:count].to(ctx.given), grad_kv.to(ctx.given), None, None, None
+        grads = (grad_query[:count], grad_key, grad_value)
+        return *(x.to(ctx.given) for x in grads), None, None, None
 
 
 def _by_head(x: Tensor, heads: int) -> Tensor:

@@ -7,6 +7,7 @@ Amazon sets about 1 % of the tokens are padding, where padding to 50 makes it mo
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -27,7 +28,8 @@ class Rectangle:
         tokens: where they lie among the P packed tokens.
         bins: n, their number.
         capacity: C, tokens a bin holds.
-        bias: 0 where token a of a bin may see token b, -1e9 or less where not. Shape (n, C, C).
+        bias: 0 where token a of a bin may see token b, far below any score where not.
+            Shape (n, C, C).
     """
 
     tokens: slice
@@ -43,8 +45,8 @@ class Packing:
     Args:
         source: token of the batch behind each packed one; 0 where it is padding. Shape (P,).
         row: history of each packed token; B where it is padding. Shape (P,).
-        from_start: how many items of its history come before it. Shape (P,).
-        from_end: how many items of its history come after it. Shape (P,).
+        from_start: how many items of its history come before it; 0 where it is padding.
+            Shape (P,).
         place: packed token of each token of the batch. Shape (T,).
         last: packed token that ends each history. Shape (B,).
         rectangles: the bins by capacity.
@@ -53,10 +55,16 @@ class Packing:
     source: Tensor
     row: Tensor
     from_start: Tensor
-    from_end: Tensor
     place: Tensor
     last: Tensor
     rectangles: tuple[Rectangle, ...]
+
+    @property
+    def from_end(self) -> Tensor:
+        """How many items of its history come after each packed token; 0 at padding. Shape (P,)."""
+        packed = torch.arange(len(self.row), device=self.row.device)
+        ends = torch.cat([self.last, self.last.new_zeros(1)])
+        return (ends.index_select(0, self.row) - packed).clamp_min_(0)
 
 
 def pack(lengths: np.ndarray, like: Tensor) -> Packing:
@@ -68,21 +76,18 @@ def pack(lengths: np.ndarray, like: Tensor) -> Packing:
     """
     first, shapes = _fill_bins(lengths)  # packed token that begins each history: (B,)
     end = sum(bins * capacity for capacity, bins in shapes)
-    total = int(lengths.sum())
-    ragged_row = np.repeat(np.arange(len(lengths)), lengths)  # (T,)
-    before = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # (T,)
-    place = first[ragged_row] + before
-    source, from_start, from_end = (np.zeros(end, dtype=np.int64) for _ in range(3))
+    token = np.arange(int(lengths.sum()))
+    before = token - np.repeat(np.cumsum(lengths) - lengths, lengths)  # (T,)
+    place = before + np.repeat(first, lengths)
+    source, from_start = np.zeros((2, end), dtype=np.int64)
     row = np.full(end, len(lengths))
-    source[place] = np.arange(total)
-    row[place] = ragged_row
+    source[place] = token
+    row[place] = np.repeat(np.arange(len(lengths)), lengths)
     from_start[place] = before
-    from_end[place] = lengths[ragged_row] - 1 - before
     arrays = {
         "source": source,
         "row": row,
         "from_start": from_start,
-        "from_end": from_end,
         "place": place,
         "last": first + lengths - 1,
     }
@@ -93,7 +98,7 @@ def pack(lengths: np.ndarray, like: Tensor) -> Packing:
     rectangles, begin = [], 0
     for capacity, bins in shapes:
         tokens = slice(begin, begin + bins * capacity)
-        bias = _bias(tensors["row"][tokens].view(bins, capacity), like)
+        bias = _bias(tensors["from_start"][tokens].view(bins, capacity), like)
         rectangles.append(Rectangle(tokens, bins, capacity, bias))
         begin = tokens.stop
     return Packing(**tensors, rectangles=tuple(rectangles))
@@ -157,14 +162,32 @@ def _longest_that_fit(
     return content, times
 
 
-def _bias(row: Tensor, like: Tensor) -> Tensor:
-    """Shape (n, C) of histories to (n, C, C): no other history, and nothing later.
+def _bias(from_start: Tensor, like: Tensor) -> Tensor:
+    """Tokens before each in its history, (n, C), to (n, C, C): no other history, nothing later.
 
-    Far below any score instead of -inf, by arithmetic instead of masks: on a CPU several times
-    faster. A token always sees itself, so that no row is hidden whole.
+    A token at place a of its bin sees the run from a - from_start to a. Each row is cut out of
+    one long strip, a copy instead of arithmetic. A token always sees itself, so that no row is
+    hidden whole.
     """
-    place = torch.arange(row.shape[1], device=row.device, dtype=torch.float32)
-    future = (place - place[:, None]).clamp_(0, 1)  # (C, C)
-    owner = row.float()  # exact up to 2²⁴ histories
-    bias = (owner[:, :, None] - owner[:, None, :]).abs_().add_(future).mul_(HIDDEN)
-    return bias.to(like.dtype)
+    bins, capacity = from_start.shape
+    place = torch.arange(capacity, device=from_start.device)
+    cut = from_start * (3 * capacity + 1) + (capacity - place)
+    rows = _runs(capacity, like.dtype, like.device).index_select(0, cut.flatten())
+    return rows.view(bins, capacity, capacity)
+
+
+@lru_cache(maxsize=64)
+def _runs(capacity: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Every window of C entries of a strip that holds runs of 1 to C zeros.
+
+    Before and after each run lie C entries of -1e9, or the lowest number there is: far below any
+    score, but no -inf, whose differences are not numbers. The windows overlap: the strip has 3C²
+    entries.
+    """
+    hidden = max(HIDDEN, torch.finfo(dtype).min)
+    with torch.inference_mode(False):  # it outlives the pass that asks for it first
+        strip = torch.full((capacity, 3 * capacity), hidden, dtype=dtype, device=device)
+        for run in range(capacity):
+            strip[run, capacity : capacity + run + 1] = 0
+        windows = strip.numel() - capacity + 1
+        return strip.as_strided((windows, capacity), (1, 1))

@@ -103,7 +103,7 @@ class SASRec(nn.Module):
         packing = pack(batch.lengths, embedded)
         position = packing.from_start if self.positions == "start" else packing.from_end
         x: Tensor = embedded.index_select(0, packing.source)  # (P, d)
-        x = self.norm(x + self.position.weight.index_select(0, position))
+        x = self.norm(x.add_(self.position.weight.index_select(0, position)))
         masks = self._draw_masks(packing, all_positions, x)
         if masks.embedded is not None:
             x = x * masks.embedded
@@ -117,23 +117,34 @@ class SASRec(nn.Module):
         layers, heads = len(self.blocks), self.heads
         tokens, ends = tuple(x.shape), (len(packing.last), x.shape[1])  # (P, d), (B, d)
         whole = layers if all_positions else layers - 1  # blocks that work on all tokens
-        residual: list[Tensor | None] = [None] * (1 + 2 * layers)
-        if self.training and self.dropout:
-            shapes = [tokens, *[tokens] * (2 * whole), *[ends] * (2 * (layers - whole))]
-            residual = [*dropout_masks(shapes, self.dropout, x)]
-        weights: list[list[Tensor]] = [[] for _ in range(layers)]
-        if self.training and self.attention_dropout:
-            bins = [(r.bins * heads, r.capacity, r.capacity) for r in packing.rectangles]
-            shapes = [*bins * whole, *[(len(x), heads)] * (layers - whole)]
-            drawn = dropout_masks(shapes, self.attention_dropout, x)
-            weights = [drawn[i * len(bins) : (i + 1) * len(bins)] for i in range(layers)]
+        bins = [(r.bins * heads, r.capacity, r.capacity) for r in packing.rectangles]
+        residual, weights = self._draw(
+            [tokens, *[tokens] * (2 * whole), *[ends] * (2 * (layers - whole))],
+            [*bins * whole, *[(len(x), heads)] * (layers - whole)],
+            x,
+        )
+        attention = [weights[i * len(bins) : (i + 1) * len(bins)] for i in range(layers)]
         return Masks(
             residual[0],
             [
-                BlockMasks(attention, *residual[1 + 2 * i : 3 + 2 * i])
-                for i, attention in enumerate(weights)
+                BlockMasks(drawn, *residual[1 + 2 * i : 3 + 2 * i])
+                for i, drawn in enumerate(attention)
             ],
         )
+
+    def _draw(
+        self, residual: list[tuple[int, ...]], weights: list[tuple[int, ...]], x: Tensor
+    ) -> tuple[list[Tensor | None], list[Tensor]]:
+        """Masks of these shapes at the two rates: None, or none at all, where nothing drops."""
+        if self.training and self.dropout and self.dropout == self.attention_dropout:
+            drawn = dropout_masks([*residual, *weights], self.dropout, x)
+            return [*drawn[: len(residual)]], drawn[len(residual) :]
+        dropped: list[Tensor | None] = [None] * len(residual)
+        if self.training and self.dropout:
+            dropped = [*dropout_masks(residual, self.dropout, x)]
+        if not (self.training and self.attention_dropout):
+            return dropped, []
+        return dropped, dropout_masks(weights, self.attention_dropout, x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +190,14 @@ class Block(nn.Module):
 
     def _attend_last(self, ends: Tensor, x: Tensor, packing: Packing, masks: BlockMasks) -> Tensor:
         """Queries of the last tokens (B, d) against all tokens (P, d), to (B, d)."""
-        dim = x.shape[1]
-        query_weight, kv_weight = self.qkv.weight.split([dim, 2 * dim])
-        query_bias, kv_bias = self.qkv.bias.split([dim, 2 * dim])
+        query_weight, key_weight, value_weight = self.qkv.weight.chunk(3)
+        query_bias, _, value_bias = self.qkv.bias.chunk(3)
         query = F.linear(ends, query_weight, query_bias)  # (B, d)
-        kv = F.linear(x, kv_weight, kv_bias)  # (P, 2d)
+        # A key's bias adds the same to all scores of a query, which the softmax does not see.
+        key, value = F.linear(x, key_weight), F.linear(x, value_weight, value_bias)  # (P, d)
         mask = masks.attention[0] if masks.attention else None
         attended: Tensor = LastAttention.apply(  # type: ignore[no-untyped-call]
-            query, kv, packing.row, self.heads, mask
+            query, key, value, packing.row, self.heads, mask
         )
         return attended
 
@@ -198,7 +209,7 @@ class Block(nn.Module):
 
 def _residual(x: Tensor, branch: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
-        return x + branch
+        return branch.add_(x)  # no gradient needs the branch: one tensor less to write
     added: Tensor = _MaskedSum.apply(x, branch, mask)  # type: ignore[no-untyped-call]
     return added
 

@@ -50,7 +50,7 @@ class SequenceDataModule(LightningDataModule):
         samples: Literal["prefixes", "sequences"] = "prefixes",
         max_length: int = 50,
         negatives: int = 1,
-        eval_batch_size: int = 512,
+        eval_batch_size: int = 1024,
         seed: int = 0,
     ) -> None:
         super().__init__()

@@ -18,6 +18,8 @@ ITEMS = 512
 class Ranks:
     """Ranks of the targets, 1 for the best item; both conventions from one pass.
 
+    Where only ranks up to some depth were asked for, those beyond it are upper bounds beyond it.
+
     Args:
         masked: rank among the items that the user has not had. A target that the user has had
             cannot be recommended under this convention: its rank is N + 1, below every item.
@@ -39,7 +41,12 @@ def join_ranks(parts: Sequence[Ranks]) -> Ranks:
 
 @torch.no_grad()
 def rank_targets(
-    histories: Tensor, items: Tensor, targets: Tensor, seen_rows: Tensor, seen_items: Tensor
+    histories: Tensor,
+    items: Tensor,
+    targets: Tensor,
+    seen_rows: Tensor,
+    seen_items: Tensor,
+    depth: int | None = None,
 ) -> Ranks:
     """Rank each history's target by inner product with all items.
 
@@ -54,6 +61,10 @@ def rank_targets(
         targets: item of each history. Shape (B,).
         seen_rows: history of each seen item. Shape (S,).
         seen_items: items of the users' histories, each once a user. Shape (S,).
+        depth: how deep ranks must be exact, or None for all. A history is left alone as soon as
+            more items than that are known to beat its target, its seen items aside; its ranks
+            are then upper bounds, greater than ``depth`` both. Metrics at K ≤ ``depth`` are
+            exact, at a fraction of the matrix products.
     """
     histories, items = at_least_float32(histories), at_least_float32(items)
     with without_autocast(histories):
@@ -61,17 +72,51 @@ def rank_targets(
         scores = (histories * target_vectors).sum(-1)  # (B,)
         scale = histories.norm(dim=-1) * target_vectors.norm(dim=-1)
         threshold = scores - 4 * torch.finfo(scores.dtype).eps * scale  # (B,)
+        allowed = None
+        if depth is not None:
+            seen = torch.zeros_like(targets).index_add_(0, seen_rows, torch.ones_like(seen_rows))
+            allowed = seen.add_(depth)  # (B,)
         below = torch.zeros_like(threshold)
         for start in range(0, len(histories), USERS):
             rows = slice(start, start + USERS)
-            bar = threshold[rows, None]
-            for first in range(0, len(items), ITEMS):
-                chunk = histories[rows] @ items[first : first + ITEMS].T
-                # In place and summed as numbers: several times faster than through booleans.
-                below[rows] += chunk.lt_(bar).sum(-1)
-        seen_scores = (histories[seen_rows] * items[seen_items]).sum(-1)  # (S,)
-    seen_below = seen_scores < threshold[seen_rows]
-    return _ranks(below, seen_below, targets, seen_rows, seen_items, len(items))
+            below[rows] = _count_below(
+                histories[rows], items, threshold[rows], None if allowed is None else allowed[rows]
+            )
+        owners, owned = seen_rows, seen_items
+        if allowed is not None:
+            # What masking hides matters only to the histories that were counted to the end.
+            counted = (len(items) - below <= allowed)[owners]
+            owners, owned = owners[counted], owned[counted]
+        seen_scores = (histories[owners] * items[owned]).sum(-1)  # (≤ S,)
+    hides = ~(seen_scores < threshold[owners])
+    hidden = torch.zeros_like(targets).index_add_(0, owners, hides.long())
+    return _ranks(below, hidden, targets, seen_rows, seen_items, len(items))
+
+
+def _count_below(
+    histories: Tensor, items: Tensor, threshold: Tensor, allowed: Tensor | None
+) -> Tensor:
+    """Items that score below each threshold, (B,); of those not below at most ``allowed`` matter.
+
+    Histories that exceed it are dropped after 512, 1024, 2048, … items, before which the rest of
+    them count as not below.
+    """
+    below = torch.zeros_like(threshold)
+    rows = torch.arange(len(threshold), device=threshold.device)
+    done, stage = 0, ITEMS if allowed is not None else len(items)
+    while True:
+        counts = torch.zeros_like(threshold)
+        for first in range(done, min(stage, len(items)), ITEMS):
+            chunk = histories @ items[first : min(first + ITEMS, stage)].T
+            # In place and summed as numbers: several times faster than through booleans.
+            counts += chunk.lt_(threshold[:, None]).sum(-1)
+        below.index_add_(0, rows, counts)
+        done, stage = stage, 2 * stage
+        if allowed is None or done >= len(items):
+            return below
+        (kept,) = torch.where(done - below.index_select(0, rows) <= allowed)
+        rows, allowed = rows.index_select(0, kept), allowed.index_select(0, kept)
+        histories, threshold = histories.index_select(0, kept), threshold.index_select(0, kept)
 
 
 @torch.no_grad()
@@ -86,24 +131,24 @@ def rank_scores(scores: Tensor, targets: Tensor, seen_rows: Tensor, seen_items: 
     """
     threshold = scores.gather(1, targets[:, None])  # (B, 1)
     below = (scores < threshold).sum(-1)
-    seen_below = scores[seen_rows, seen_items] < threshold[seen_rows, 0]
-    return _ranks(below, seen_below, targets, seen_rows, seen_items, scores.shape[1])
+    hides = ~(scores[seen_rows, seen_items] < threshold[seen_rows, 0])
+    hidden = torch.zeros_like(targets).index_add_(0, seen_rows, hides.long())
+    return _ranks(below, hidden, targets, seen_rows, seen_items, scores.shape[1])
 
 
 def _ranks(
     below: Tensor,
-    seen_below: Tensor,
+    hidden: Tensor,
     targets: Tensor,
     seen_rows: Tensor,
     seen_items: Tensor,
     num_items: int,
 ) -> Ranks:
-    """Ranks from the number of items below the target.
+    """Ranks from the number of items below the target, and of seen items that are not below it.
 
     Counting what is below, not what is above, puts a target last whose score is not a number.
     """
     unmasked = (num_items - below.long()).clamp_min_(1)
-    hidden = torch.zeros_like(unmasked).index_add_(0, seen_rows, (~seen_below).long())
     is_target = seen_items == targets[seen_rows]
     repeated = torch.zeros_like(unmasked).index_add_(0, seen_rows, is_target.long()).bool()
     masked = (unmasked - hidden).clamp_min_(1).masked_fill_(repeated, num_items + 1)
