@@ -18,6 +18,8 @@ class Sequences:
         item_ids: the original id of each item row. Shape (N,).
         user_ids: the original id of each user row. Shape (U,).
         fingerprint: hash of the content, the data set's identity in records.
+        times: seconds since 1970 of each interaction, or None where the source has none.
+            Shape (M,), integer.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Sequences:
     item_ids: np.ndarray
     user_ids: np.ndarray
     fingerprint: str
+    times: np.ndarray | None = None
 
     @property
     def num_users(self) -> int:
