@@ -6,14 +6,22 @@ import numpy as np
 import pytest
 
 from tests.config_runs import composed
+from tests.data.cases import samples_of
 from uniseq.config.check import build
 from uniseq.data.samples import Prefixes
 from uniseq.run import train
+from uniseq.yardsticks import yardsticks
 
 pytestmark = [
     pytest.mark.real_data,
     pytest.mark.skipif("UNISEQ_DATA_DIR" not in os.environ, reason="UNISEQ_DATA_DIR is not set"),
 ]
+
+
+@pytest.fixture(scope="module")
+def figures():
+    names = ("beauty", "yelp")
+    return {name: yardsticks(build(composed([f"dataset={name}"]).dataset), [10]) for name in names}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +47,27 @@ def test_the_published_files_have_the_published_counts(name, users, items, inter
 
 def test_beauty_has_the_known_number_of_prefixes():
     sequences = build(composed(["dataset=beauty"]).dataset).sequences
-    assert len(Prefixes(sequences, 50)) == 131_413
+    assert len(samples_of(Prefixes, sequences, 50)) == 131_413
+
+
+@pytest.mark.parametrize(
+    ("name", "ranking", "masked", "unmasked"),
+    [
+        ("yelp", "own_history", (0.0, 0.0), (0.0620, 0.0414)),
+        ("yelp", "popularity", (0.0095, 0.0049), (0.0100, 0.0051)),
+        ("yelp", "markov", (0.0201, 0.0110), (0.0271, 0.0155)),
+        ("yelp", "item_knn", (0.0201, 0.0099), (0.0364, 0.0195)),
+        ("beauty", "own_history", (0.0, 0.0), (0.0, 0.0)),  # nobody takes an item twice
+        ("beauty", "popularity", (0.0110, 0.0053), (0.0106, 0.0051)),
+        ("beauty", "markov", (0.0665, 0.0438), (0.0656, 0.0426)),
+        ("beauty", "item_knn", (0.0548, 0.0314), (0.0443, 0.0231)),
+    ],
+)
+def test_figures_without_training(figures, name, ranking, masked, unmasked):
+    found = figures[name][ranking]
+    for history, expected in (("masked", masked), ("unmasked", unmasked)):
+        pair = (found[f"{history}/HR@10"], found[f"{history}/NDCG@10"])
+        assert pair == pytest.approx(expected, abs=5e-5)
 
 
 def test_two_epochs_on_beauty_beat_popularity(tmp_path):

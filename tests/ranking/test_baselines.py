@@ -1,13 +1,17 @@
-import math
+import tracemalloc
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
-from tests.data.cases import ListSource, make_sequences, tiny_synthetic
-from uniseq.data.batches import RankingBatches
-from uniseq.data.datamodule import SequenceDataModule
-from uniseq.ranking.baselines import popularity, rank_by_popularity
-from uniseq.yardsticks import yardsticks
+from tests.data.cases import ITEMS, history_lists, make_sequences, ranking_batches
+from tests.ranking.cases import as_pairs, slow_ranks, training, users_to_rank
+from uniseq.ranking.baselines import OwnHistory, Popularity
+from uniseq.ranking.baselines.personal import PersonalScores
+from uniseq.ranking.ranks import join_ranks, rank_scores
 
 # Training parts 0 1 · 0 2 · 1 0: item 0 three times, 1 twice, 2 once, 3 and 4 never.
 HISTORIES = [[0, 1, 2, 3], [0, 2, 1, 4], [1, 0, 3, 2]]
@@ -15,65 +19,54 @@ COUNTS = [3, 2, 1, 0, 0]
 
 
 def test_popularity_counts_each_item():
-    assert popularity(np.array([0, 1, 0, 2, 1, 0]), 5).tolist() == COUNTS
-    assert popularity(np.array([], dtype=np.int64), 2).tolist() == [0, 0]
+    assert Popularity(np.array([0, 1, 0, 2, 1, 0]), 5).counts.tolist() == COUNTS
+    assert Popularity(np.array([], dtype=np.int64), 2).counts.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
 def test_ranks_by_popularity_by_hand(batch_size):
-    batches = RankingBatches(make_sequences(HISTORIES, num_items=5), held_out=1, max_length=50)
+    batches = ranking_batches(make_sequences(HISTORIES, num_items=5), 1)
     users = [range(start, min(start + batch_size, 3)) for start in range(0, 3, batch_size)]
-    counts = popularity(np.array([0, 1, 0, 2, 1, 0]), 5)
-    ranks = rank_by_popularity([batches[part] for part in users], counts)
+    popularity = Popularity(training(HISTORIES)[1], 5)
+    ranks = join_ranks([popularity.rank(batches[part]) for part in users])
     # Users 0 and 1: the target ties with the other item nobody had, below all others.
-    assert ranks.unmasked.tolist() == [5, 5, 3]
-    assert ranks.masked.tolist() == [2, 2, 1]
+    assert as_pairs(ranks) == [(2, 5), (2, 5), (1, 3)]
 
 
-def test_yardsticks_of_a_data_set_without_a_known_truth():
-    data = SequenceDataModule(ListSource(HISTORIES, num_items=5), eval_batch_size=2)
-    found = yardsticks(data, ks=(2, 5))
-    assert set(found) == {"popularity"}
-    expected = {
-        "masked/HR@2": 1.0,
-        "masked/NDCG@2": (1 + 2 / math.log2(3)) / 3,
-        "masked/MRR@2": (1 + 2 / 2) / 3,
-        "unmasked/HR@2": 0.0,
-        "unmasked/MRR@2": 0.0,
-        "unmasked/HR@5": 1.0,
-        "unmasked/NDCG@5": (1 / 2 + 2 / math.log2(6)) / 3,
-        "unmasked/MRR@5": (1 / 3 + 2 / 5) / 3,
-    }
-    assert {name: found["popularity"][name] for name in expected} == pytest.approx(expected)
-    assert all(type(figure) is float for figure in found["popularity"].values())
+@given(history_lists)
+def test_popularity_agrees_with_a_slow_loop(histories):
+    _, items = training(histories)
+    counts = items.tolist()
+    found = Popularity(items, ITEMS).rank(users_to_rank(histories))
+    assert as_pairs(found) == slow_ranks(histories, lambda _, item: counts.count(item))
 
 
-def test_popularity_does_not_count_held_out_items():
-    # Item 8 is everybody's test item and item 7 everybody's validation item.
-    data = SequenceDataModule(ListSource([[0, 1, 7, 8], [1, 2, 7, 8], [2, 3, 7, 8]]))
-    assert yardsticks(data, ks=(3,))["popularity"]["masked/HR@3"] == 0.0
+@given(history_lists, st.data())
+def test_personal_scores_rank_like_the_matrix_of_all_scores(histories, data):
+    # Few values, negative ones too: ties are common, and a score may fall below the common one.
+    value = st.integers(-2, 2).map(float)
+    common = np.array(data.draw(st.lists(value, min_size=ITEMS, max_size=ITEMS)))
+    row = st.lists(value, min_size=ITEMS, max_size=ITEMS)
+    personal = np.array(data.draw(st.lists(row, min_size=len(histories), max_size=len(histories))))
+    batch = users_to_rank(histories)
+    found = PersonalScores(common).rank(csr_array(personal), batch)
+    expected = rank_scores(
+        torch.from_numpy(common + personal),
+        batch.sequences.targets,
+        batch.seen_rows,
+        batch.seen_items,
+    )
+    assert found.masked.dtype == found.unmasked.dtype == torch.long
+    assert as_pairs(found) == as_pairs(expected)
 
 
-def test_a_history_with_repeats_is_masked_once():
-    # Two of the seven items were seen, one of them three times; the target scores as all others.
-    data = SequenceDataModule(ListSource([[1, 1, 1, 2, 3]] * 2, num_items=7), eval_batch_size=1)
-    # Training counts: item 1 three times. Masked, five items tie at 0: rank 5. Not masked: 7.
-    found = yardsticks(data, ks=(4, 5, 6, 7))["popularity"]
-    assert (found["masked/HR@4"], found["masked/HR@5"]) == (0.0, 1.0)
-    assert (found["unmasked/HR@6"], found["unmasked/HR@7"]) == (0.0, 1.0)
-
-
-def test_the_optimum_is_above_popularity_and_hits_as_often_as_expected():
-    source = tiny_synthetic(num_users=400)
-    data = SequenceDataModule(source, eval_batch_size=128)
-    found = yardsticks(data, ks=(1, 10))
-    assert set(found) == {"popularity", "optimum"}
-    for name in ("HR@10", "NDCG@10", "MRR@10", "HR@1"):
-        assert found["optimum"][f"masked/{name}"] > found["popularity"][f"masked/{name}"]
-    # The truth gives 0 to what a user has had: masking changes nothing.
-    for name in ("HR@10", "NDCG@10", "MRR@10"):
-        assert found["optimum"][f"masked/{name}"] == found["optimum"][f"unmasked/{name}"]
-    histories = [data.sequences.history(user)[:-1] for user in range(400)]
-    hits = np.sort(source.probabilities(histories), axis=1)[:, -10:].sum(1)
-    deviation = math.sqrt((hits * (1 - hits)).sum()) / 400
-    assert abs(found["optimum"]["masked/HR@10"] - hits.mean()) < 3 * deviation
+def test_memory_does_not_grow_with_users_times_items():
+    users, items = 500, 10**6
+    histories = [[user, items - 1 - user, user] for user in range(users)]
+    batch = users_to_rank(histories, num_items=items)
+    tracemalloc.start()
+    found = OwnHistory(items).rank(batch)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert as_pairs(found) == [(items + 1, 2)] * users
+    assert peak < 64e6  # a matrix of these scores would take 4 GB

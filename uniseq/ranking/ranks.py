@@ -90,7 +90,7 @@ def rank_targets(
         seen_scores = (histories[owners] * items[owned]).sum(-1)  # (≤ S,)
     hides = ~(seen_scores < threshold[owners])
     hidden = torch.zeros_like(targets).index_add_(0, owners, hides.long())
-    return _ranks(below, hidden, targets, seen_rows, seen_items, len(items))
+    return ranks_from_counts(below, hidden, targets, seen_rows, seen_items, len(items))
 
 
 def _count_below(
@@ -133,10 +133,10 @@ def rank_scores(scores: Tensor, targets: Tensor, seen_rows: Tensor, seen_items: 
     below = (scores < threshold).sum(-1)
     hides = ~(scores[seen_rows, seen_items] < threshold[seen_rows, 0])
     hidden = torch.zeros_like(targets).index_add_(0, seen_rows, hides.long())
-    return _ranks(below, hidden, targets, seen_rows, seen_items, scores.shape[1])
+    return ranks_from_counts(below, hidden, targets, seen_rows, seen_items, scores.shape[1])
 
 
-def _ranks(
+def ranks_from_counts(
     below: Tensor,
     hidden: Tensor,
     targets: Tensor,

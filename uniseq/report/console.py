@@ -8,14 +8,17 @@ from rich.table import Table
 from uniseq.records.record import Record
 
 
-def metrics_table(record: Record) -> Table:
-    """Test figures of the model and of the rankings that need no training."""
-    ks = record.config["ranking"]["ks"]
-    names = [f"{metric}@{k}" for k in ks for metric in ("HR", "NDCG")]
+def metrics_table(record: Record, k: int) -> Table:
+    """Test figures at ``k`` of the model and, below a line, of the rankings without training.
+
+    A table each cut-off, so that both conventions stay side by side on a narrow screen.
+    """
+    names = (f"HR@{k}", f"NDCG@{k}")
     dataset = record.dataset
     table = Table(
         title=f"{record.name}: test, {dataset['users']:,} users × {dataset['items']:,} items",
-        caption="masked: items of the user's history are not recommended; unmasked: they may be",
+        caption="below the line: without training; masked: items of the user's history are not "
+        "recommended; unmasked: they may be",
     )
     table.add_column("ranking")
     for history in ("masked", "unmasked"):
@@ -27,14 +30,18 @@ def metrics_table(record: Record) -> Table:
             for history in ("masked", "unmasked")
             for name in names
         ]
-        table.add_row(row, *figures, style="bold" if row == "model" else None)
+        model = row == "model"
+        table.add_row(
+            row.replace("_", " "), *figures, style="bold" if model else None, end_section=model
+        )
     return table
 
 
 def print_summary(record: Record, path: Path, curve: Path | None) -> None:
-    """Print the table, the picture's path and the record's path."""
+    """Print the tables, the picture's path and the record's path."""
     console = Console(soft_wrap=True)
-    console.print(metrics_table(record))
+    for k in record.config["ranking"]["ks"]:
+        console.print(metrics_table(record, k))
     seconds = record.timings["epochs"]
     trained = sum(epoch["train"] for epoch in seconds)
     ranked = sum(epoch["validation"] for epoch in seconds)
