@@ -1,10 +1,11 @@
-"""RecBole's SASRec as a measurement worker, to be timed next to another framework.
+"""RecBole's SASRec, GRU4Rec or Caser as a measurement worker, next to another framework.
 
 It drives RecBole's own components (Config, dataset with prefix augmentation, train loader with its
-negative sampler, SASRec, Trainer) on one interaction file and measures them on request, so that a
+negative sampler, model, Trainer) on one interaction file and measures them on request, so that a
 driver can alternate it with another process. Run it in the environment of recbole-requirements.txt:
 
-    python recbole_peer.py --data FILE [--threads 2] [--eval-batch-size 128] [--anomaly shipped|off]
+    python recbole_peer.py --data FILE [--model SASRec] [--threads 2] [--eval-batch-size 128]
+                           [--anomaly shipped|off]
 
 FILE holds one user a line, `user item item item ...`, items in chronological order. When ready the
 worker writes {"ready": true, "train_samples": ..., "startup_s": ..., ...} to stdout, then answers
@@ -43,14 +44,6 @@ DATASET = "peer"
 SETTINGS = """
 load_col: {inter: [user_id, item_id, timestamp]}
 eval_args: {split: {LS: valid_and_test}, order: TO, group_by: user, mode: full}
-MAX_ITEM_LIST_LENGTH: 50
-hidden_size: 64
-inner_size: 256
-n_layers: 2
-n_heads: 2
-hidden_dropout_prob: 0.5
-attn_dropout_prob: 0.5
-hidden_act: gelu
 loss_type: BPR
 train_neg_sample_args: {distribution: uniform, sample_num: 1, alpha: 1.0, dynamic: false}
 train_batch_size: 256
@@ -62,6 +55,34 @@ valid_metric: NDCG@10
 use_gpu: false
 gpu_id: ""  # RecBole's way to ask for the CPU
 """
+
+MODELS = {
+    "SASRec": """
+MAX_ITEM_LIST_LENGTH: 50
+hidden_size: 64
+inner_size: 256
+n_layers: 2
+n_heads: 2
+hidden_dropout_prob: 0.5
+attn_dropout_prob: 0.5
+hidden_act: gelu
+""",
+    "GRU4Rec": """
+MAX_ITEM_LIST_LENGTH: 50
+embedding_size: 64
+hidden_size: 64
+num_layers: 2
+dropout_prob: 0.5
+""",
+    # The last 5 items are what Caser's own code looks at; here its window is the list length.
+    "Caser": """
+MAX_ITEM_LIST_LENGTH: 5
+embedding_size: 64
+nh: 16
+nv: 4
+dropout_prob: 0.5
+""",
+}
 
 
 def write_atomic(source: Path, folder: Path) -> None:
@@ -78,7 +99,13 @@ class Worker:
     """RecBole's trainer and loaders, and the measurements that can be asked of them."""
 
     def __init__(
-        self, data: Path, scratch: Path, threads: int, eval_batch_size: int, anomaly: str
+        self,
+        data: Path,
+        scratch: Path,
+        model: str,
+        threads: int,
+        eval_batch_size: int,
+        anomaly: str,
     ) -> None:
         # Imported here, not at the top, so that start-up time counts them. recbole.quick_start is
         # avoided on purpose: it alone imports ray, which only hyper-parameter tuning needs.
@@ -90,16 +117,16 @@ class Worker:
         torch.set_num_threads(threads)
         write_atomic(data, scratch / DATASET)
         settings = scratch / "settings.yaml"
-        settings.write_text(f"{SETTINGS}eval_batch_size: {eval_batch_size}\n")
+        settings.write_text(f"{SETTINGS}{MODELS[model]}eval_batch_size: {eval_batch_size}\n")
         here = {"data_path": str(scratch), "checkpoint_dir": str(scratch / "saved")}
-        self.config = Config("SASRec", DATASET, [settings], here)
+        self.config = Config(model, DATASET, [settings], here)
         seed = self.config["seed"], self.config["reproducibility"]
         init_seed(*seed)
         loaders = data_preparation(self.config, create_dataset(self.config))
         self.train_data, self.valid_data, _ = loaders
         init_seed(*seed)  # once more before the model, as run_recbole does
-        model = get_model("SASRec")(self.config, self.train_data._dataset)
-        self.trainer = get_trainer(self.config["MODEL_TYPE"], "SASRec")(self.config, model)
+        network = get_model(model)(self.config, self.train_data._dataset)
+        self.trainer = get_trainer(self.config["MODEL_TYPE"], model)(self.config, network)
         self.trainer.eval_collector.data_collect(self.train_data)  # as Trainer.fit begins
         if anomaly == "off":
             # RecBole 1.2.1 loads every sequential model along with SASRec, and sine.py turns on
@@ -171,6 +198,7 @@ def main() -> None:
     started = time.perf_counter()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="file of user sequences")
+    parser.add_argument("--model", choices=MODELS, default="SASRec")
     parser.add_argument("--threads", type=int, default=2, help="torch threads")
     parser.add_argument("--eval-batch-size", type=int, default=128, help="users ranked at once")
     parser.add_argument("--anomaly", choices=["shipped", "off"], default="shipped")

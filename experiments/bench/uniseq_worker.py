@@ -1,9 +1,10 @@
-"""uniseq's SASRec as a measurement worker, with the commands of recbole_peer.py.
+"""uniseq's SASRec, GRU4Rec or Caser as a measurement worker, with the commands of recbole_peer.py.
 
 The trainer's own loop runs; a callback holds it after each measured stretch of steps and answers
 the driver. Run in the project's environment:
 
-    python uniseq_worker.py --data FILE [--threads 2] [--loss bpr] [--similarity dot]
+    python uniseq_worker.py --data FILE [--model SASRec] [--threads 2] [--loss bpr]
+                            [--similarity dot]
 """
 
 import argparse
@@ -12,6 +13,13 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+# Caser with what RecBole's has: an embedding for each user of the file, and ReLU at the end.
+MODELS = {
+    "SASRec": ["backbone=sasrec"],
+    "GRU4Rec": ["backbone=gru4rec"],
+    "Caser": ["backbone=caser", "backbone.relu=true", "dataset.max_length=5"],
+}
 
 
 def reply(content: dict[str, Any]) -> None:
@@ -30,6 +38,7 @@ def main() -> None:
     began = time.perf_counter()
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", choices=MODELS, default="SASRec")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--loss", default="bpr")
     parser.add_argument("--similarity", default="dot")
@@ -51,6 +60,7 @@ def main() -> None:
         cfg = compose(
             "config",
             overrides=[
+                *MODELS[arguments.model],
                 f"loss={arguments.loss}",
                 f"similarity={arguments.similarity}",
                 "dataset=file",
@@ -60,6 +70,8 @@ def main() -> None:
         )
     seed_everything(0, verbose=False)
     data = build(cfg.dataset)
+    if arguments.model == "Caser":
+        cfg.backbone.users = data.sequences.num_users
     module = SequentialRecommender(
         build(cfg.backbone),
         build(cfg.similarity),

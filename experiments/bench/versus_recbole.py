@@ -1,9 +1,10 @@
 """Training and ranking speed and memory against RecBole 1.2.1, alternating in one run.
 
-Both train SASRec (d = 64, 2 layers, 2 heads, feed-forward 256, dropout .5, BPR with one sampled
-negative, Adam 3e-4, batch 256, last 50 items, one sample a prefix) on the same file and the same
-cores. The machine must be otherwise idle. From this folder, once ``make recbole`` has made
-RecBole's environment:
+Both train SASRec (d = 64, 2 layers, 2 heads, feed-forward 256), GRU4Rec (2 layers of 64) or Caser
+(last 5 items, 16 horizontal filters a height, 4 vertical ones, user embeddings) with dropout .5,
+BPR with one sampled negative, Adam 3e-4, batch 256, last 50 items and one sample a prefix, on the
+same file and the same cores. The machine must be otherwise idle. From this folder, once
+``make recbole`` has made RecBole's environment:
 
     make DATA=FOLDER/Beauty.txt
 """
@@ -103,12 +104,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="Beauty.txt")
     parser.add_argument("--recbole-python", default=str(HERE / ".recbole" / "bin" / "python"))
+    parser.add_argument("--model", choices=["SASRec", "GRU4Rec", "Caser"], default="SASRec")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--anomaly", choices=["off", "shipped"], default="off")
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "versus_recbole.json")
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     common = ["--data", str(arguments.data.resolve()), "--threads", str(arguments.threads)]
+    common += ["--model", arguments.model]
     recbole = [arguments.recbole_python, "recbole_peer.py", *common]
     workers = {
         "recbole": Worker("recbole", [*recbole, "--anomaly", arguments.anomaly]),
@@ -118,6 +121,7 @@ def main() -> None:
     results["startup s"] = {name: worker.ready["startup_s"] for name, worker in workers.items()}
     results["machine"] = {
         "processor": platform.processor() or platform.machine(),
+        "model": arguments.model,
         "threads": arguments.threads,
         "recbole anomaly detection": arguments.anomaly,
         "date": date.today().isoformat(),
@@ -125,9 +129,11 @@ def main() -> None:
     for worker in workers.values():
         worker.quit()
     print(table(results))
-    arguments.out.parent.mkdir(exist_ok=True)
-    arguments.out.write_text(json.dumps(results, indent=1) + "\n")
-    arguments.out.with_suffix(".md").write_text(table(results) + "\n")
+    name = f"{arguments.model.lower()}_anomaly_{arguments.anomaly}.json"
+    out = arguments.out or HERE / "results" / name
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(results, indent=1) + "\n")
+    out.with_suffix(".md").write_text(table(results) + "\n")
 
 
 if __name__ == "__main__":
