@@ -49,6 +49,33 @@ def reference_bpr(history: Tensor, positive: Tensor, negatives: Tensor) -> Tenso
     return total / len(history)
 
 
+@dataclass(frozen=True)
+class ReferenceInfoNCE:
+    """-Σ over triplets of log[exp(h·i/τ) / Σ over its candidates c of exp(h·c/τ)], over R.
+
+    The candidates are the positive, the triplet's negatives and the positives of the other
+    triplets, but those that ``false`` says to be false negatives.
+    """
+
+    temperature: float
+    in_batch: bool
+    false: list[list[bool]] | None = None
+
+    def __call__(self, history: Tensor, positive: Tensor, negatives: Tensor) -> Tensor:
+        total = torch.zeros((), dtype=torch.float64)
+        for r, (h, js) in enumerate(zip(history, negatives, strict=True)):
+            own = torch.exp(dot(h, positive[r]) / self.temperature)
+            everything = own
+            for j in js:
+                everything = everything + torch.exp(dot(h, j) / self.temperature)
+            for c, other in enumerate(positive):
+                left_out = self.false is not None and self.false[r][c]
+                if self.in_batch and c != r and not left_out:
+                    everything = everything + torch.exp(dot(h, other) / self.temperature)
+            total = total - torch.log(own / everything)
+        return total / len(history)
+
+
 def potential(x: Tensor, y: Tensor, t: float) -> Tensor:
     return torch.exp(-t * dot(x - y, x - y))
 
@@ -120,7 +147,7 @@ def parameters_in_float64(module: nn.Module) -> dict[str, Tensor]:
 
 
 class ReferenceSASRec:
-    """SASRec (Kang & McAuley 2018) with post-LayerNorm, GELU and a feed-forward of 4·d.
+    """SASRec (Kang & McAuley 2018), LayerNorm after or before, GELU and a feed-forward of 4·d.
 
     Works on one history, one token and one head at a time.
     """
@@ -129,6 +156,7 @@ class ReferenceSASRec:
         self.parameters = parameters_in_float64(module) if parameters is None else parameters
         self.heads: int = module.heads
         self.positions: str = module.positions
+        self.pre_norm: bool = module.pre_norm
         self.layers = 1 + max(
             int(name.split(".")[1]) for name in self.parameters if name.startswith("blocks.")
         )
@@ -139,12 +167,25 @@ class ReferenceSASRec:
         tokens = []
         for place in range(length):
             index = place if self.positions == "start" else length - 1 - place
-            tokens.append(
-                self.layer_norm("norm", embedded[place] + self.parameters["position.weight"][index])
-            )
+            token = embedded[place] + self.parameters["position.weight"][index]
+            tokens.append(token if self.pre_norm else self.layer_norm("norm", token))
         for layer in range(self.layers):
-            tokens = self.block(f"blocks.{layer}", tokens)
+            block = self.pre_norm_block if self.pre_norm else self.block
+            tokens = block(f"blocks.{layer}", tokens)
+        if self.pre_norm:
+            tokens = [self.layer_norm("norm", token) for token in tokens]
         return torch.stack(tokens)
+
+    def pre_norm_block(self, name: str, tokens: list[Tensor]) -> list[Tensor]:
+        """x ← x + Attention(LN(x)), x ← x + FFN(LN(x)): Eq. 7."""
+        out = []
+        normed = [self.layer_norm(f"{name}.norm1", token) for token in tokens]
+        projected = [self.linear(f"{name}.qkv", token) for token in normed]
+        for place, token in enumerate(tokens):
+            attended = token + self.linear(f"{name}.out", self.attend(projected[: place + 1]))
+            hidden = gelu(self.linear(f"{name}.up", self.layer_norm(f"{name}.norm2", attended)))
+            out.append(attended + self.linear(f"{name}.down", hidden))
+        return out
 
     def block(self, name: str, tokens: list[Tensor]) -> list[Tensor]:
         out = []
@@ -198,3 +239,94 @@ def vectors_of_batch(
     if all_positions:
         return torch.cat(encoded)
     return torch.stack([vectors[-1] for vectors in encoded])
+
+
+# ---------------------------------------------------------------------------- GRU4Rec
+
+
+class ReferenceGRU4Rec:
+    """GRU4Rec (Hidasi et al. 2016), Eq. 1 - 4: one history, one layer and one token at a time."""
+
+    def __init__(self, module: nn.Module, parameters: dict[str, Tensor] | None = None) -> None:
+        self.parameters = parameters_in_float64(module) if parameters is None else parameters
+        self.layers = sum(name.endswith("weight_hh_l0") for name in self.parameters)
+
+    def __call__(self, embedded: Tensor) -> Tensor:
+        """Embeddings of one history's items, oldest first, to a vector a position: (n, d) each."""
+        tokens = list(embedded)
+        for layer in range(self.layers):
+            name = f"layers.{layer}"
+            size = self.parameters[f"{name}.weight_hh_l0"].shape[1]
+            state = torch.zeros(size, dtype=torch.float64)
+            states = []
+            for token in tokens:
+                state = self.step(name, token, state)
+                states.append(state)
+            tokens = states
+        weight, bias = self.parameters["out.weight"], self.parameters["out.bias"]
+        return torch.stack([weight @ token + bias for token in tokens])
+
+    def step(self, name: str, x: Tensor, state: Tensor) -> Tensor:
+        """Reset and update gate, candidate, and the state that they make of the one before."""
+        size = len(state)
+        weight_x, weight_h, bias_x, bias_h = (
+            self.parameters[f"{name}.{kind}_l0"]
+            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        of_x, of_h = weight_x @ x + bias_x, weight_h @ state + bias_h
+        reset = 1 / (1 + torch.exp(-(of_x[:size] + of_h[:size])))
+        update = 1 / (1 + torch.exp(-(of_x[size : 2 * size] + of_h[size : 2 * size])))
+        candidate = torch.tanh(of_x[2 * size :] + reset * of_h[2 * size :])
+        return (1 - update) * candidate + update * state
+
+
+# ---------------------------------------------------------------------------- Caser
+
+
+class ReferenceCaser:
+    """Caser (Tang & Wang 2018), Eq. 2 - 10, on the whole L × d matrix of one prefix at a time."""
+
+    def __init__(self, module: nn.Module, parameters: dict[str, Tensor] | None = None) -> None:
+        self.parameters = parameters_in_float64(module) if parameters is None else parameters
+        self.length: int = module.length
+        self.relu: bool = module.relu
+
+    def __call__(self, embedded: Tensor, user: int | None = None) -> Tensor:
+        """Embeddings of one history's items, oldest first, to a vector a position: (n, d) each."""
+        prefixes = [embedded[: end + 1] for end in range(len(embedded))]
+        return torch.stack([self.vector(prefix, user) for prefix in prefixes])
+
+    def vector(self, items: Tensor, user: int | None) -> Tensor:
+        zeros = torch.zeros(self.length, items.shape[1], dtype=torch.float64)
+        image = torch.cat([zeros, items])[-self.length :]  # E: (L, d)
+        features = torch.cat([*self.horizontal(image), *self.vertical(image)])
+        z = self.parameters["out.weight"] @ features + self.parameters["out.bias"]
+        if user is not None:
+            joined = torch.cat([relu(z), self.parameters["user.weight"][user]])
+            z = self.parameters["join.weight"] @ joined + self.parameters["join.bias"]
+        return relu(z) if self.relu else z
+
+    def horizontal(self, image: Tensor) -> list[Tensor]:
+        """o: of each filter of each height the largest of its values (Eq. 2 - 5)."""
+        largest = []
+        for height in range(1, self.length + 1):
+            filters = self.parameters[f"horizontal.{height - 1}.weight"]  # (n_h, d, h)
+            biases = self.parameters[f"horizontal.{height - 1}.bias"]
+            for weight, bias in zip(filters, biases, strict=True):
+                values = []
+                for top in range(self.length - height + 1):
+                    window = image[top : top + height]
+                    values.append((window * weight.T).sum() + bias)
+                largest.append(relu(torch.stack(values)).max()[None])
+        return largest
+
+    def vertical(self, image: Tensor) -> list[Tensor]:
+        """õ: the sums of the rows, weighted by each filter (Eq. 6 - 8)."""
+        return [
+            torch.stack([weight[row] * image[row] for row in range(self.length)]).sum(0)
+            for weight in self.parameters["vertical"]
+        ]
+
+
+def relu(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, torch.zeros_like(x))

@@ -41,7 +41,13 @@ def test_a_run_leaves_a_whole_record(tmp_path):
     assert {"val/masked/NDCG@10", "val/unmasked/HR@10"} <= content["epochs"][0].keys()
     assert content["dataset"]["users"] == 120
     assert content["dataset"]["fingerprint"].startswith("synthetic-")
-    assert set(content["yardsticks"]) == {"popularity", "optimum"}
+    assert set(content["yardsticks"]) == {
+        "popularity",
+        "own_history",
+        "markov",
+        "item_knn",
+        "optimum",
+    }
     assert content["stopped"] == "cap of 3 epochs reached"
     assert content["environment"]["packages"]["torch"]
     assert content["timings"]["peak_memory_mb"] > 0

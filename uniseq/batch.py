@@ -35,6 +35,8 @@ class SequenceBatch:
         users: row of each history in its data set. Shape (B,).
         all_positions: whether each position of a history ends a triplet (R = T), or only the
             last one does (R = B).
+        owned: whether the user of triplet r has the target of triplet c; None unless asked for.
+            Shape (R, R).
     """
 
     items: Tensor
@@ -44,6 +46,7 @@ class SequenceBatch:
     negatives: Tensor
     users: Tensor
     all_positions: bool = False
+    owned: Tensor | None = None
 
     @classmethod
     def from_histories(cls, histories: Sequence[Sequence[int]]) -> "SequenceBatch":
@@ -82,6 +85,7 @@ class SequenceBatch:
             negatives=self.negatives.to(device, non_blocking=non_blocking),
             users=self.users.to(device, non_blocking=non_blocking),
             all_positions=self.all_positions,
+            owned=None if self.owned is None else self.owned.to(device, non_blocking=non_blocking),
         )
 
 

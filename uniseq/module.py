@@ -31,6 +31,7 @@ class SequentialRecommender(LightningModule):
         loss: the objective.
         optimizer: makes the optimizer from the parameters.
         num_items: N.
+        start_token: whether item N stands for an empty history; it is embedded and never ranked.
         ks: cut-offs of the metrics.
         seed: of dropout; see :meth:`on_train_batch_start`.
     """
@@ -46,6 +47,7 @@ class SequentialRecommender(LightningModule):
         loss: Objective,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         num_items: int,
+        start_token: bool = False,
         ks: Sequence[int] = (10,),
         seed: int = 0,
     ) -> None:
@@ -56,7 +58,8 @@ class SequentialRecommender(LightningModule):
         self.make_optimizer = optimizer
         self.ks = tuple(ks)
         self.seed = seed
-        self.items = nn.Embedding(num_items, backbone.dim)
+        self.num_items = num_items
+        self.items = nn.Embedding(num_items + start_token, backbone.dim)
         nn.init.normal_(self.items.weight, std=0.02)
         self.metrics = nn.ModuleDict(
             {
@@ -76,7 +79,7 @@ class SequentialRecommender(LightningModule):
 
     def item_vectors(self) -> Tensor:
         """Vectors of all items in score space. Shape (N, d)."""
-        return self.similarity(self.items.weight)
+        return self.similarity(self.items.weight[: self.num_items])
 
     def triplets(self, batch: SequenceBatch) -> Triplets:
         """The batch's histories, positives and negatives in score space."""
@@ -91,9 +94,10 @@ class SequentialRecommender(LightningModule):
             history=self.similarity(history),
             positive=positive,
             negatives=negative.view(triplets, negatives, -1),
-            items=self.items.weight,
+            items=self.items.weight[: self.num_items],
             targets=batch.targets,
             unit=self.similarity.unit,
+            owned=batch.owned,
         )
 
     def training_step(self, batch: SequenceBatch) -> Tensor:

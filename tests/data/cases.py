@@ -4,7 +4,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.references import flat_and_offsets
-from uniseq.data.sequences import Sequences
+from uniseq.data.batches import RankingBatches
+from uniseq.data.negatives import Negatives
+from uniseq.data.sequences import Sequences, take_ranges
+from uniseq.data.split import HeldOut
 from uniseq.data.synthetic import Synthetic
 
 ITEMS = 9
@@ -21,6 +24,29 @@ def make_sequences(histories, num_items=ITEMS):
         user_ids=np.arange(101, 101 + len(histories)),
         fingerprint="lists",
     )
+
+
+def training_part(sequences):
+    """Interactions of each user that train under leave-one-out."""
+    return np.maximum(sequences.lengths - 2, 0)
+
+
+def negatives_of(sequences, power=0.0):
+    """Negatives whose popularity counts the training part."""
+    items = take_ranges(sequences.items, sequences.offsets[:-1], training_part(sequences))
+    counts = np.bincount(items, minlength=sequences.num_items)
+    return Negatives(sequences, counts, power)
+
+
+def samples_of(scheme, sequences, max_length=50, **options):
+    """The training samples of a scheme under leave-one-out."""
+    return scheme(sequences, training_part(sequences), max_length, **options)
+
+
+def ranking_batches(sequences, back, max_length=50):
+    """Batches that rank each user's last item (``back`` 1) or last but one (2)."""
+    held_out = HeldOut(np.arange(sequences.num_users), sequences.offsets[1:] - back)
+    return RankingBatches(sequences, held_out, max_length)
 
 
 class ListSource:

@@ -4,24 +4,31 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data.cases import history_lists, make_sequences
+from tests.data.cases import (
+    history_lists,
+    make_sequences,
+    negatives_of,
+    ranking_batches,
+    samples_of,
+)
 from tests.references import batch_histories, prefix_samples, ranking_samples, whole_samples
 from uniseq.batch import RankingBatch, SequenceBatch
-from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
-from uniseq.data.negatives import UniformNegatives
+from uniseq.data.batches import EpochBatches, TrainingBatches
 from uniseq.data.samples import Prefixes, WholeSequences
 
 sizes = st.integers(1, 7)
 SCHEMES = [Prefixes, WholeSequences]
 
 
-def epoch_of(histories, scheme, max_length=50, batch_size=4, count=1, seed=0, epoch=0):
+def epoch_of(
+    histories, scheme, max_length=50, batch_size=4, count=1, seed=0, epoch=0, owned=False, **options
+):
     """All batches of one epoch."""
     sequences = make_sequences(histories)
-    samples = scheme(sequences, max_length)
+    samples = samples_of(scheme, sequences, max_length, **options)
     draws = EpochBatches(samples, batch_size, seed)
     draws.set_epoch(epoch)
-    batches = TrainingBatches(sequences, samples, UniformNegatives(sequences), count)
+    batches = TrainingBatches(sequences, samples, negatives_of(sequences), count, owned)
     return [batches[draw] for draw in draws]
 
 
@@ -67,7 +74,7 @@ def test_whole_batches_hold_the_samples_of_a_slow_loop(histories, max_length, ba
 
 @given(history_lists, st.sampled_from([1, 2]), sizes, sizes)
 def test_ranking_batches_agree_with_a_slow_loop(histories, held_out, max_length, batch_size):
-    batches = RankingBatches(make_sequences(histories), held_out, max_length)
+    batches = ranking_batches(make_sequences(histories), held_out, max_length)
     found = []
     for start in range(0, len(histories), batch_size):
         users = range(start, min(start + batch_size, len(histories)))
@@ -84,7 +91,7 @@ def test_ranking_batches_agree_with_a_slow_loop(histories, held_out, max_length,
 
 def test_a_ranking_batch_by_hand():
     sequences = make_sequences([[1, 1, 1], [5, 3, 5, 4, 6, 2]])
-    batch = RankingBatches(sequences, held_out=2, max_length=2)[range(0, 2)]
+    batch = ranking_batches(sequences, 2, max_length=2)[range(0, 2)]
     assert batch_histories(batch.sequences) == [[1], [5, 4]]
     assert batch.sequences.targets.tolist() == [1, 6]
     assert batch.seen_rows.tolist() == [0, 1, 1, 1]
@@ -118,8 +125,8 @@ def test_the_order_of_the_samples_differs_between_epochs_and_seeds(scheme):
 def test_negatives_differ_between_epochs_and_between_batches(scheme):
     # One user whose one sample comes in each batch: only the negatives can differ.
     sequences = make_sequences([[0, 1, 2, 3]], num_items=1000)
-    samples = scheme(sequences, 50)
-    batches = TrainingBatches(sequences, samples, UniformNegatives(sequences), 20)
+    samples = samples_of(scheme, sequences, 50)
+    batches = TrainingBatches(sequences, samples, negatives_of(sequences), 20)
     drawn = []
     for epoch in range(5):
         draws = EpochBatches(samples, 1, seed=0)
@@ -133,8 +140,8 @@ def test_negatives_differ_between_epochs_and_between_batches(scheme):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_batch_is_the_same_alone_as_in_its_epoch(scheme):
     sequences = make_sequences(HISTORIES)
-    samples = scheme(sequences, 50)
-    batches = TrainingBatches(sequences, samples, UniformNegatives(sequences), 2)
+    samples = samples_of(scheme, sequences, 50)
+    batches = TrainingBatches(sequences, samples, negatives_of(sequences), 2)
     draws = list(EpochBatches(samples, 8, seed=4))
     assert len(draws) == len(EpochBatches(samples, 8, seed=4)) > 2
     in_order = [content(batches[draw]) for draw in draws]
@@ -144,19 +151,19 @@ def test_a_batch_is_the_same_alone_as_in_its_epoch(scheme):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_indices_are_64_bit_integers_as_torch_wants_them(scheme):
     batch = epoch_of(HISTORIES, scheme)[0]
-    ranked = RankingBatches(make_sequences(HISTORIES), 1, 50)[range(0, 3)]
+    ranked = ranking_batches(make_sequences(HISTORIES), 1, 50)[range(0, 3)]
     tensors = [batch.items, batch.offsets, batch.targets, batch.negatives, batch.users]
     tensors += [ranked.sequences.items, ranked.seen_rows, ranked.seen_items]
     assert {tensor.dtype for tensor in tensors} == {torch.long}
 
 
 def test_moving_a_batch_keeps_everything():
-    batch = epoch_of(HISTORIES, WholeSequences)[0]
+    batch = epoch_of(HISTORIES, WholeSequences, owned=True)[0]
     assert batch.to("cpu") is batch
     moved = batch.to("meta")
     assert moved.lengths is batch.lengths
     assert moved.all_positions
-    for name in ("items", "offsets", "targets", "negatives", "users"):
+    for name in ("items", "offsets", "targets", "negatives", "users", "owned"):
         tensor = getattr(moved, name)
         assert tensor.device.type == "meta"
         assert tensor.shape == getattr(batch, name).shape
@@ -164,7 +171,7 @@ def test_moving_a_batch_keeps_everything():
 
 
 def test_moving_a_ranking_batch_keeps_everything():
-    batch = RankingBatches(make_sequences(HISTORIES), 1, 50)[range(2, 6)]
+    batch = ranking_batches(make_sequences(HISTORIES), 1, 50)[range(2, 6)]
     stays, moved = batch.to("cpu"), batch.to("meta")
     assert content(stays.sequences) == content(batch.sequences)
     assert stays.seen_items.tolist() == batch.seen_items.tolist()
@@ -199,3 +206,64 @@ def test_numpy_histories_make_the_same_batch():
     lists = SequenceBatch.from_histories([[4, 2], [7]])
     arrays = SequenceBatch.from_histories([np.array([4, 2]), np.array([7])])
     assert content(lists) == content(arrays)
+
+
+def slow_owned(histories, batch):
+    """Whether each triplet's user has each triplet's target, by a double loop."""
+    times = batch.lengths.tolist() if batch.all_positions else [1] * len(batch.users)
+    owners = [user for user, n in zip(batch.users.tolist(), times, strict=True) for _ in range(n)]
+    targets = batch.targets.tolist()
+    return [[target in histories[user] for target in targets] for user in owners]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@given(histories=history_lists, max_length=sizes, batch_size=st.integers(1, 40))
+def test_what_users_own_of_the_targets_is_the_double_loop(
+    scheme, histories, max_length, batch_size
+):
+    for batch in epoch_of(histories, scheme, max_length, batch_size, owned=True):
+        assert batch.owned.dtype == torch.bool
+        assert batch.owned.tolist() == slow_owned(histories, batch)
+        assert batch.owned.diagonal().all()
+
+
+@given(histories=history_lists, batch_size=st.integers(1, 40))
+def test_what_users_own_counts_for_empty_histories_too(histories, batch_size):
+    for batch in epoch_of(
+        histories, Prefixes, batch_size=batch_size, owned=True, empty_history=True
+    ):
+        assert batch.owned.tolist() == slow_owned(histories, batch)
+
+
+def test_what_users_own_by_hand():
+    # Held-out items are owned too: the first user's 2 is the second user's target.
+    histories = [[0, 1, 4, 2], [3, 2, 5, 6], [7, 1, 7, 1]]
+    (batch,) = epoch_of(histories, Prefixes, owned=True)
+    order = batch.users.argsort()
+    assert batch.targets[order].tolist() == [1, 2, 1]
+    assert batch.owned[order][:, order].tolist() == [
+        [True, True, True],
+        [False, True, False],
+        [True, False, True],
+    ]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_users_own_is_left_out_unless_asked_for_and_changes_nothing_else(scheme):
+    without, asked = epoch_of(HISTORIES, scheme), epoch_of(HISTORIES, scheme, owned=True)
+    assert all(batch.owned is None for batch in without)
+    assert [content(batch) for batch in without] == [content(batch) for batch in asked]
+
+
+@given(history_lists, sizes, sizes)
+def test_an_empty_history_is_the_start_token_alone(histories, max_length, batch_size):
+    token = make_sequences(histories).num_items
+    found = []
+    for batch in epoch_of(histories, Prefixes, max_length, batch_size, empty_history=True):
+        inputs, targets, negatives, users = content(batch)
+        assert batch.lengths.tolist() == [len(history) for history in inputs]
+        # The token is read, and never a target or a negative.
+        assert max(targets) < token > max(max(row) for row in negatives)
+        found += zip(users, inputs, targets, strict=True)
+    firsts = [(user, [token], history[0]) for user, history in enumerate(histories)]
+    assert sorted(found) == sorted(prefix_samples(histories, max_length) + firsts)

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -117,6 +120,14 @@ def test_the_trainer_gives_each_epoch_its_own_order():
         ("eval_batch_size", -3),
         ("samples", "prefix"),
         ("seed", -1),
+        ("split", "random"),
+        ("repeats", "twice"),
+        ("negatives_power", -0.5),
+        ("negatives_power", float("inf")),
+        ("negatives_power", float("nan")),
+        ("held_out_share", 0.0),
+        ("held_out_share", 0.5),
+        ("held_out_share", float("nan")),
     ],
 )
 def test_a_size_that_cannot_work_is_named_by_its_key(key, value):
@@ -152,3 +163,126 @@ def test_a_user_without_a_training_sample_is_still_ranked(samples):
     [ranked] = data.val_dataloader()
     assert batch_histories(ranked.sequences) == [[0], [3, 4]]
     assert ranked.sequences.targets.tolist() == [1, 5]
+
+
+def test_empty_histories_need_prefixes():
+    with pytest.raises(ConfigError, match=r"^empty_history: needs samples=prefixes"):
+        SequenceDataModule(ListSource([[0, 1, 2, 3]]), samples="sequences", empty_history=True)
+
+
+@pytest.mark.parametrize("batch_size", [1, 64])
+def test_an_empty_history_makes_a_sample_of_each_first_interaction(batch_size):
+    histories = [[0, 1, 2, 3, 4], [5, 6, 7]]
+    data = SequenceDataModule(ListSource(histories), batch_size=batch_size, empty_history=True)
+    batches = list(data.train_dataloader())
+    inputs = [history for batch in batches for history in batch_histories(batch)]
+    targets = [target for batch in batches for target in batch.targets.tolist()]
+    # The second user has no other sample; 9 is the start token.
+    expected = [([0], 1), ([0, 1], 2), ([9], 0), ([9], 5)]
+    assert sorted(zip(inputs, targets, strict=True)) == expected
+    (ranked,) = data.test_dataloader()
+    assert batch_histories(ranked.sequences) == [[0, 1, 2, 3], [5, 6]]
+
+
+class TimedLog(ListSource):
+    """Users with 0 to 9 interactions at random moments; each interaction an item of its own.
+
+    Items 0 … 9 are nobody's.
+    """
+
+    def __init__(self, seed=0):
+        rng = np.random.default_rng(seed)
+        self.times = [np.sort(rng.integers(60, size=n)) for n in rng.integers(10, size=40)]
+        ends = 10 + np.cumsum([len(times) for times in self.times])
+        histories = [
+            list(range(end - len(times), end)) for end, times in zip(ends, self.times, strict=True)
+        ]
+        super().__init__(histories, int(ends[-1]))
+
+    def load(self):
+        return replace(super().load(), times=np.concatenate(self.times))
+
+
+def periods(source, data):
+    """For each held-out part {user: (history before, target)}, and what trains, by loops."""
+    flat = [time for times in source.times for time in times.tolist()]
+    first, second = np.quantile(flat, [1 - 2 * data.held_out_share, 1 - data.held_out_share])
+    train, validation, test = [], {}, {}
+    for user, (history, times) in enumerate(zip(source.histories, source.times, strict=True)):
+        train.append([item for item, time in zip(history, times, strict=True) if time < first])
+        for begin, end, part in ((first, second, validation), (second, np.inf, test)):
+            inside = [n for n, time in enumerate(times) if begin <= time < end]
+            if inside and inside[0] > 0:
+                part[user] = history[: inside[0]], history[inside[0]]
+    return train, validation, test
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"empty_history": True}, {"samples": "sequences"}, {"negatives_power": 0.75}],
+    ids=str,
+)
+def test_split_by_time_from_source_to_batch(seed, options):
+    source = TimedLog(seed)
+    data = SequenceDataModule(
+        source, 16, split="time", held_out_share=0.2, max_length=3, eval_batch_size=7, **options
+    )
+    train, *held_out = periods(source, data)
+    for loader, expected in zip(
+        (data.val_dataloader(), data.test_dataloader()), held_out, strict=True
+    ):
+        found = {}
+        for batch in loader:
+            inputs = batch_histories(batch.sequences)
+            for row, user in enumerate(batch.sequences.users.tolist()):
+                before, _ = expected[user]
+                assert inputs[row] == before[-3:]
+                assert batch.seen_items[batch.seen_rows == row].tolist() == before
+                found[user] = batch.sequences.targets[row].item()
+        assert found == {user: target for user, (_, target) in expected.items()}
+    trained = {item for part in train for item in part}
+    data.owned = True
+    pairs = set()
+    for batch in data.train_dataloader():
+        inputs = batch_histories(batch)
+        read = {item for history in inputs for item in history} - {data.sequences.num_items}
+        targets = batch.targets.tolist()
+        assert read | set(targets) <= trained
+        if options.get("negatives_power"):
+            assert set(batch.negatives.flatten().tolist()) <= trained
+        # Each interaction is an item of its own: a user owns the targets that are their own.
+        own = [
+            user
+            for user, history in zip(batch.users.tolist(), inputs, strict=True)
+            for _ in (history if batch.all_positions else [0])
+        ]
+        assert batch.owned.tolist() == [[t in source.histories[u] for t in targets] for u in own]
+        pairs |= set(targets)
+    skipped = 0 if options.get("empty_history") else 1
+    last = 3 if "samples" in options else 99
+    assert pairs == {item for part in train for item in part[skipped:][-last:]}
+    assert data.training_items.tolist() == [item for part in train for item in part]
+
+
+def test_split_by_time_needs_times():
+    data = SequenceDataModule(ListSource([[0, 1, 2, 3]] * 3), split="time")
+    with pytest.raises(DataError, match="has no times"):
+        data.train_dataloader()
+
+
+def test_repeats_are_dropped_before_the_split():
+    histories = [[0, 1, 0, 2, 3, 2, 3], [4, 5, 6, 7, 7]]
+    data = SequenceDataModule(ListSource(histories), repeats="drop", batch_size=8)
+    assert histories_of(data) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    (ranked,) = data.test_dataloader()
+    assert ranked.sequences.targets.tolist() == [3, 7]
+    kept = SequenceDataModule(ListSource(histories))
+    assert histories_of(kept) == histories
+    assert kept.sequences.fingerprint != data.sequences.fingerprint
+
+
+def test_a_history_that_is_too_short_without_its_repeats_is_named():
+    data = SequenceDataModule(ListSource([[0, 1, 2], [3, 3, 4, 4]]), repeats="drop")
+    with pytest.raises(DataError, match="user 102 has 2 interactions"):
+        data.test_dataloader()

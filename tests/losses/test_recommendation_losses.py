@@ -49,6 +49,24 @@ def test_bce_at_score_zero_is_log_2_for_each_score():
     assert loss_bce(torch.zeros(5), torch.zeros(5, 3)).item() == pytest.approx(4 * math.log(2))
 
 
+def test_bce_of_several_negatives_by_hand():
+    # σ is 3/4, 1/2 and 1/4 at log 3, 0 and -log 3. The first triplet: -log(3/4) - log(1/2) -
+    # log(3/4) = log(32/9); the second: -log(1/4) - log(1/4) - log(1/2) = log 32.
+    positive = torch.cat([LOG3, -LOG3])
+    negatives = torch.stack([torch.cat([0 * LOG3, -LOG3]), torch.cat([LOG3, 0 * LOG3])])
+    expected = (math.log(32 / 9) + math.log(32)) / 2
+    assert loss_bce(positive, negatives).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_without_negatives_bce_keeps_the_positives_and_bpr_nothing():
+    positive, none = torch.zeros(3, requires_grad=True), torch.zeros(3, 0)
+    assert loss_bce(positive, none).item() == pytest.approx(math.log(2))
+    loss = loss_bpr(positive, none)
+    loss.backward()
+    assert loss.item() == 0
+    assert positive.grad.tolist() == [0, 0, 0]
+
+
 def test_bpr_by_hand():
     # Differences log 3 and 0: -log(3/4) - log(1/2) = log(8/3)
     negatives = torch.stack([torch.zeros_like(LOG3), LOG3], dim=1)
@@ -85,11 +103,12 @@ def test_extreme_scores_give_a_finite_loss_and_gradient(score):
 @BOTH
 @pytest.mark.parametrize("fill", [0.0, 1.0])
 @pytest.mark.parametrize("count", [1, 4])
-def test_zero_and_identical_vectors(objective, reference, fill, count):
+@pytest.mark.parametrize("num_negatives", [1, 2])
+def test_zero_and_identical_vectors(objective, reference, fill, count, num_negatives):
     triplets = Triplets(
         torch.full((count, 3), fill),
         torch.full((count, 3), fill),
-        torch.full((count, 2, 3), fill),
+        torch.full((count, num_negatives, 3), fill),
         torch.full((5, 3), fill),
         torch.zeros(count, dtype=torch.long),
     )

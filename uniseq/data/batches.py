@@ -8,9 +8,10 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from uniseq.batch import RankingBatch, SequenceBatch
-from uniseq.data.negatives import UniformNegatives
+from uniseq.data.negatives import Negatives
 from uniseq.data.samples import Samples
 from uniseq.data.sequences import Sequences, take_ranges
+from uniseq.data.split import HeldOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,59 +54,94 @@ class EpochBatches(Sampler[Draw]):
 
 
 class TrainingBatches(Dataset[SequenceBatch]):
-    """Builds training batches; indexed by a :class:`Draw`."""
-
-    def __init__(
-        self, sequences: Sequences, samples: Samples, negatives: UniformNegatives, count: int
-    ) -> None:
-        self._sequences = sequences
-        self._samples = samples
-        self._negatives = negatives
-        self._count = count
-
-    def __getitem__(self, draw: Draw) -> SequenceBatch:
-        users, starts, lengths = self._samples.locate(draw.samples)
-        flat = self._sequences.items
-        if self._samples.all_positions:
-            targets = take_ranges(flat, starts + 1, lengths)  # (T,)
-            owners = np.repeat(users, lengths)  # (T,)
-        else:
-            targets, owners = flat[starts + lengths], users  # (B,), (B,)
-        rng = np.random.Generator(np.random.SFC64(draw.seed))
-        negatives = self._negatives.draw(rng, owners, self._count)  # (R, K)
-        return _batch(
-            take_ranges(flat, starts, lengths),
-            lengths,
-            targets,
-            negatives,
-            users,
-            self._samples.all_positions,
-        )
-
-
-class RankingBatches(Dataset[RankingBatch]):
-    """Builds batches of users to rank for; indexed by a range of user rows.
+    """Builds training batches; indexed by a :class:`Draw`.
 
     Args:
         sequences: the histories.
-        held_out: 2 to rank the validation items (last but one), 1 the test items (last).
+        samples: what is trained. Where one has an empty history, item N is its start token.
+        negatives: draws the negatives.
+        count: K, negatives a triplet.
+        owned: whether batches tell which users have which of the batch's targets.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequences,
+        samples: Samples,
+        negatives: Negatives,
+        count: int,
+        owned: bool = False,
+    ) -> None:
+        self._sequences = sequences
+        self._items = sequences.items
+        self._samples = samples
+        self._negatives = negatives
+        self._count = count
+        self._owned = owned
+
+    def __getitem__(self, draw: Draw) -> SequenceBatch:
+        users, starts, lengths, places = self._samples.locate(draw.samples)
+        owners = np.repeat(users, lengths) if self._samples.all_positions else users  # (R,)
+        targets = self._items[places]
+        rng = np.random.Generator(np.random.SFC64(draw.seed))
+        return _batch(
+            self._read(starts, lengths),
+            lengths,
+            targets,
+            self._negatives.draw(rng, owners, self._count),  # (R, K)
+            users,
+            self._samples.all_positions,
+            _owned(self._sequences, owners, targets) if self._owned else None,
+        )
+
+    def _read(self, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """The items of the histories, end to end. Shape (T,)."""
+        nothing = len(self._items)  # where an empty history starts
+        empty = starts == nothing
+        if not empty.any():
+            return take_ranges(self._items, starts, lengths)
+        items = take_ranges(self._items, np.where(empty, 0, starts), lengths)
+        items[np.repeat(empty, lengths)] = self._sequences.num_items
+        return items
+
+
+def _owned(sequences: Sequences, owners: np.ndarray, targets: np.ndarray) -> torch.Tensor:
+    """Whether the user of triplet r has the target of triplet c. Shape (R, R)."""
+    order = np.argsort(targets, kind="stable")
+    arranged = targets[order]
+    lengths = sequences.lengths[owners]
+    items = take_ranges(sequences.items, sequences.offsets[owners], lengths)
+    begin, end = (np.searchsorted(arranged, items, side) for side in ("left", "right"))
+    rows = np.repeat(np.repeat(np.arange(len(owners)), lengths), end - begin)
+    owned = torch.zeros(len(owners), len(owners), dtype=torch.bool)
+    columns = take_ranges(order, begin, end - begin)
+    owned[torch.from_numpy(rows), torch.from_numpy(columns)] = True
+    return owned
+
+
+class RankingBatches(Dataset[RankingBatch]):
+    """Builds batches of users to rank for; indexed by a range of rows of ``held_out``.
+
+    Args:
+        sequences: the histories.
+        held_out: whom to rank for, and which of their items.
         max_length: most recent items that a history keeps; the seen items are always all.
     """
 
-    def __init__(self, sequences: Sequences, held_out: int, max_length: int) -> None:
+    def __init__(self, sequences: Sequences, held_out: HeldOut, max_length: int) -> None:
         self._sequences = sequences
         self._held_out = held_out
         self._max_length = max_length
 
-    def __getitem__(self, users: range) -> RankingBatch:
+    def __getitem__(self, rows: range) -> RankingBatch:
         sequences = self._sequences
-        rows = np.arange(users.start, users.stop)
-        begins = sequences.offsets[rows]
-        targets = sequences.offsets[rows + 1] - self._held_out
+        users = self._held_out.users[rows.start : rows.stop]
+        targets = self._held_out.places[rows.start : rows.stop]
+        begins = sequences.offsets[users]
         whole = targets - begins
         lengths = np.minimum(whole, self._max_length)
         seen = np.unique(
-            np.repeat(np.arange(len(rows)), whole) * sequences.num_items
+            np.repeat(np.arange(len(users)), whole) * sequences.num_items
             + take_ranges(sequences.items, begins, whole)
         )
         return RankingBatch(
@@ -113,8 +149,8 @@ class RankingBatches(Dataset[RankingBatch]):
                 take_ranges(sequences.items, targets - lengths, lengths),
                 lengths,
                 sequences.items[targets],
-                np.empty((len(rows), 0), dtype=np.int64),
-                rows,
+                np.empty((len(users), 0), dtype=np.int64),
+                users,
             ),
             seen_rows=torch.from_numpy(seen // sequences.num_items),
             seen_items=torch.from_numpy(seen % sequences.num_items),
@@ -128,6 +164,7 @@ def _batch(
     negatives: np.ndarray,
     users: np.ndarray,
     all_positions: bool = False,
+    owned: torch.Tensor | None = None,
 ) -> SequenceBatch:
     return SequenceBatch(
         items=torch.from_numpy(items).long(),
@@ -137,4 +174,5 @@ def _batch(
         negatives=torch.from_numpy(negatives),
         users=torch.from_numpy(users),
         all_positions=all_positions,
+        owned=owned,
     )

@@ -1,29 +1,39 @@
 """One data module for every data set: the source is what differs."""
 
+import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Literal, TypeVar
 
+import numpy as np
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from uniseq.batch import RankingBatch, SequenceBatch
 from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
-from uniseq.data.negatives import UniformNegatives
-from uniseq.data.samples import HELD_OUT, Prefixes, Samples, WholeSequences
-from uniseq.data.sequences import Sequences, require_splittable
+from uniseq.data.negatives import Negatives
+from uniseq.data.samples import Prefixes, Samples, WholeSequences
+from uniseq.data.sequences import Sequences, take_ranges, without_repeats
 from uniseq.data.sources import Source
+from uniseq.data.split import HeldOut, Split, by_time, leave_one_out
 from uniseq.errors import ConfigError, DataError, require_positive
 
 Batch = TypeVar("Batch")
 
-SCHEMES: dict[str, Callable[[Sequences, int], Samples]] = {
+SCHEMES: dict[str, Callable[[Sequences, np.ndarray, int, bool], Samples]] = {
     "prefixes": Prefixes,
     "sequences": WholeSequences,
+}
+SPLITS: dict[str, Callable[[Sequences, float], Split]] = {
+    "leave_one_out": leave_one_out,
+    "time": by_time,
 }
 
 
 class SequenceDataModule(LightningDataModule):
-    """Histories split leave-one-out, as ragged batches of triplets and of users to rank for.
+    """Histories, split, as ragged batches of triplets and of users to rank for.
+
+    Each argument that papers differ on has the value of Chung & Kim as its default.
 
     Args:
         source: where the histories come from.
@@ -33,14 +43,24 @@ class SequenceDataModule(LightningDataModule):
             and its last position the only one trained; or ``sequences``: every user is a sample
             and all positions are trained in one pass.
         max_length: most recent items that a history keeps.
-        negatives: K, negatives drawn for each triplet, uniform over the items outside the user's
-            whole history (validation and test items included, so that no positive is ever
-            pushed away).
+        negatives: K, negatives drawn for each triplet from the items outside the user's whole
+            history (validation and test items included, so that no positive is ever pushed
+            away).
+        negatives_power: α; negatives are drawn in proportion to popularity^α, 0 for uniformly.
+        empty_history: whether a user's first interaction is a sample too, whose history is a
+            learnt start token alone.
+        repeats: whether a user's later interactions with an item they have had are kept.
+        split: ``leave_one_out``: the last item of each user tests and the last but one validates;
+            or ``time``: two moments cut the whole log (needs a source with times), see
+            :mod:`uniseq.data.split`.
+        held_out_share: of the interactions in each of the validation and the test period of
+            ``split=time``.
         eval_batch_size: users ranked at a time.
         seed: of the order of the samples and of the negatives.
 
     Raises:
-        ConfigError: when a size is not positive or ``samples`` is none of the two.
+        ConfigError: when a size is not positive, a share or power out of range, or a choice none
+            of those named.
     """
 
     def __init__(
@@ -50,6 +70,11 @@ class SequenceDataModule(LightningDataModule):
         samples: Literal["prefixes", "sequences"] = "prefixes",
         max_length: int = 50,
         negatives: int = 1,
+        negatives_power: float = 0.0,
+        empty_history: bool = False,
+        repeats: Literal["keep", "drop"] = "keep",
+        split: Literal["leave_one_out", "time"] = "leave_one_out",
+        held_out_share: float = 0.1,
         eval_batch_size: int = 1024,
         seed: int = 0,
     ) -> None:
@@ -60,8 +85,22 @@ class SequenceDataModule(LightningDataModule):
             negatives=negatives,
             eval_batch_size=eval_batch_size,
         )
-        if samples not in SCHEMES:
-            raise ConfigError("samples", f"must be one of {', '.join(SCHEMES)}, not {samples!r}")
+        choices = {
+            "samples": (samples, list(SCHEMES)),
+            "split": (split, list(SPLITS)),
+            "repeats": (repeats, ["keep", "drop"]),
+        }
+        for key, (value, known) in choices.items():
+            if value not in known:
+                raise ConfigError(key, f"must be one of {', '.join(known)}, not {value!r}")
+        if not 0 <= negatives_power < math.inf:
+            raise ConfigError("negatives_power", f"must be 0 or more, not {negatives_power}")
+        if empty_history and samples != "prefixes":
+            raise ConfigError("empty_history", "needs samples=prefixes")
+        if not 0 < held_out_share < 0.5:
+            raise ConfigError(
+                "held_out_share", f"must be above 0 and below .5, not {held_out_share}"
+            )
         if seed < 0:
             raise ConfigError("seed", f"must be 0 or more, not {seed}")
         self.source = source
@@ -69,17 +108,31 @@ class SequenceDataModule(LightningDataModule):
         self.samples = samples
         self.max_length = max_length
         self.negatives = negatives
+        self.negatives_power = negatives_power
+        self.empty_history = empty_history
+        self.repeats = repeats
+        self.split_by = split
+        self.held_out_share = held_out_share
         self.eval_batch_size = eval_batch_size
         self.seed = seed
-        self._sequences: Sequences | None = None
+        self.owned = False  # set where the objective asks for `Triplets.owned`
 
-    @property
+    @cached_property
     def sequences(self) -> Sequences:
         """The histories, loaded on first use."""
-        if self._sequences is None:
-            self._sequences = self.source.load()
-            require_splittable(self._sequences)
-        return self._sequences
+        sequences = self.source.load()
+        return sequences if self.repeats == "keep" else without_repeats(sequences)
+
+    @cached_property
+    def split(self) -> Split:
+        """What trains, validates and tests, from the first use on."""
+        return SPLITS[self.split_by](self.sequences, self.held_out_share)
+
+    @property
+    def training_items(self) -> np.ndarray:
+        """The items of all training interactions, one user after the other. Shape (≤ M,)."""
+        sequences = self.sequences
+        return take_ranges(sequences.items, sequences.offsets[:-1], self.split.train)
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
         """Shuffled training batches.
@@ -87,35 +140,38 @@ class SequenceDataModule(LightningDataModule):
         Raises:
             DataError: when there is no training sample, or no negative for some user.
         """
-        samples = SCHEMES[self.samples](self.sequences, self.max_length)
+        sequences = self.sequences
+        samples = SCHEMES[self.samples](
+            sequences, self.split.train, self.max_length, self.empty_history
+        )
         if not len(samples):
             raise DataError(
-                self.sequences.name,
-                f"no history leaves a training sample; it takes {HELD_OUT + 2} interactions: an "
-                "item, the next one, and the two that are held out",
+                sequences.name,
+                "no history leaves a training sample; it takes an item, the next one, and those "
+                "that are held out",
             )
-        batches = TrainingBatches(
-            self.sequences, samples, UniformNegatives(self.sequences), self.negatives
-        )
+        counts = np.bincount(self.training_items, minlength=sequences.num_items)
+        negatives = Negatives(sequences, counts, self.negatives_power)
+        batches = TrainingBatches(sequences, samples, negatives, self.negatives, self.owned)
         sampler = EpochBatches(samples, self.batch_size, self.seed)
         return DataLoader(batches, batch_size=None, sampler=sampler, collate_fn=_unchanged)
 
     def val_dataloader(self) -> DataLoader[RankingBatch]:
-        """All users with their last item but one as target."""
-        return self._ranking(held_out=2)
+        """The users of the validation part, each with their held-out item as target."""
+        return self._ranking(self.split.validation)
 
     def test_dataloader(self) -> DataLoader[RankingBatch]:
-        """All users with their last item as target."""
-        return self._ranking(held_out=1)
+        """The users of the test part, each with their held-out item as target."""
+        return self._ranking(self.split.test)
 
-    def _ranking(self, held_out: int) -> DataLoader[RankingBatch]:
-        count = self.sequences.num_users
-        users = [
+    def _ranking(self, held_out: HeldOut) -> DataLoader[RankingBatch]:
+        count = len(held_out.users)
+        rows = [
             range(start, min(start + self.eval_batch_size, count))
             for start in range(0, count, self.eval_batch_size)
         ]
         batches = RankingBatches(self.sequences, held_out, self.max_length)
-        return DataLoader(batches, batch_size=None, sampler=users, collate_fn=_unchanged)
+        return DataLoader(batches, batch_size=None, sampler=rows, collate_fn=_unchanged)
 
 
 def _unchanged(batch: Batch) -> Batch:

@@ -4,9 +4,8 @@ from typing import Protocol
 
 import numpy as np
 
-from uniseq.data.sequences import Sequences
-
-HELD_OUT = 2  # leave-one-out: the last item is the test's, the last but one the validation's
+from uniseq.data.sequences import Sequences, ranges
+from uniseq.errors import ConfigError
 
 
 class Samples(Protocol):
@@ -27,28 +26,40 @@ class Samples(Protocol):
         """The length of :meth:`batches`, the same for each epoch."""
         ...
 
-    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Users, first items and lengths of the histories of samples, in ``Sequences.items``."""
+    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Users, first places and lengths of the histories of samples, and places of targets.
+
+        Places lie in ``Sequences.items``; a history that starts at the end of it is empty, and
+        the start token its one item.
+        """
         ...
 
 
 class Prefixes:
     """Each prefix of the training part is a sample; its target is the item that follows.
 
-    Samples are numbered user by user, shortest prefix first; the first interaction, whose history
-    is empty, is none. The scheme of Chung & Kim.
+    Samples are numbered user by user, shortest prefix first. The scheme of Chung & Kim.
 
     Args:
-        sequences: the histories, validation and test items included.
+        sequences: the histories, held-out interactions included.
+        train: interactions of each user that train. Shape (U,).
         max_length: most recent items that a history keeps.
+        empty_history: whether the first interaction, whose history is empty, is a sample too.
     """
 
     all_positions = False
 
-    def __init__(self, sequences: Sequences, max_length: int) -> None:
+    def __init__(
+        self,
+        sequences: Sequences,
+        train: np.ndarray,
+        max_length: int,
+        empty_history: bool = False,
+    ) -> None:
         self._offsets = sequences.offsets
         self._max_length = max_length
-        per_user = np.maximum(sequences.lengths - HELD_OUT - 1, 0)
+        self._skipped = 0 if empty_history else 1  # interactions of a user before the first target
+        per_user = np.maximum(train - self._skipped, 0)
         self._first = np.concatenate(([0], np.cumsum(per_user)))  # (U + 1,) sample numbers
 
     def __len__(self) -> int:
@@ -63,13 +74,17 @@ class Prefixes:
         order = rng.permutation(len(self))
         return np.split(order, np.arange(batch_size, len(self), batch_size))
 
-    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """See :class:`Samples`."""
         users = np.searchsorted(self._first, samples, side="right") - 1
         begin = self._offsets[users]
-        target = begin + 1 + samples - self._first[users]
+        target = begin + self._skipped + samples - self._first[users]
         start = np.maximum(begin, target - self._max_length)
-        return users, start, target - start
+        lengths = target - start
+        if not self._skipped:
+            empty = lengths == 0
+            start[empty], lengths[empty] = self._offsets[-1], 1
+        return users, start, lengths, target
 
 
 class WholeSequences:
@@ -79,14 +94,27 @@ class WholeSequences:
     number of *triplets*, so that sums over a batch mean the same as under :class:`Prefixes`.
 
     Args:
-        sequences: the histories, validation and test items included.
+        sequences: the histories, held-out interactions included.
+        train: interactions of each user that train. Shape (U,).
         max_length: most recent items that a history keeps.
+        empty_history: must be false: histories of one pass share their items.
+
+    Raises:
+        ConfigError: when empty histories are asked for.
     """
 
     all_positions = True
 
-    def __init__(self, sequences: Sequences, max_length: int) -> None:
-        inputs = sequences.lengths - HELD_OUT - 1
+    def __init__(
+        self,
+        sequences: Sequences,
+        train: np.ndarray,
+        max_length: int,
+        empty_history: bool = False,
+    ) -> None:
+        if empty_history:
+            raise ConfigError("empty_history", "needs samples=prefixes")
+        inputs = train - 1
         self._users = np.flatnonzero(inputs > 0)
         self._lengths = np.minimum(inputs[self._users], max_length)
         self._starts = (sequences.offsets[:-1] + inputs)[self._users] - self._lengths
@@ -109,6 +137,7 @@ class WholeSequences:
         ahead = np.maximum.accumulate(np.clip(ahead, 1, len(order) - count + 1))
         return np.split(order, ahead + cut)
 
-    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """See :class:`Samples`."""
-        return self._users[samples], self._starts[samples], self._lengths[samples]
+        starts, lengths = self._starts[samples], self._lengths[samples]
+        return self._users[samples], starts, lengths, ranges(starts + 1, lengths)

@@ -1,6 +1,7 @@
 """Every user's history in one flat array."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,5 +73,26 @@ MIN_LENGTH = 3
 
 def take_ranges(flat: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """``flat[starts[r]:starts[r] + lengths[r]]`` for all r, end to end. Shape (sum(lengths),)."""
+    taken: np.ndarray = flat[ranges(starts, lengths)]
+    return taken
+
+
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """``starts[r], starts[r] + 1, …``, ``lengths[r]`` of them, for all r. Shape (sum(lengths),)."""
     shift = np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
-    return flat[shift + np.arange(len(shift))]
+    return shift + np.arange(len(shift))
+
+
+def without_repeats(sequences: Sequences) -> Sequences:
+    """Each user's first interaction with each item alone; the identity of the data changes too."""
+    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
+    keys = owners * sequences.num_items + sequences.items
+    kept = np.sort(np.unique(keys, return_index=True)[1])
+    lengths = np.bincount(owners[kept], minlength=sequences.num_users)
+    return replace(
+        sequences,
+        items=sequences.items[kept],
+        offsets=np.concatenate(([0], np.cumsum(lengths))),
+        fingerprint=hashlib.sha256(f"{sequences.fingerprint} no repeats".encode()).hexdigest(),
+        times=None if sequences.times is None else sequences.times[kept],
+    )

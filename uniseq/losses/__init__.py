@@ -4,11 +4,13 @@ from uniseq.losses.base import Objective, Triplets
 from uniseq.losses.bce import BCELoss, loss_bce
 from uniseq.losses.bpr import BPRLoss, loss_bpr
 from uniseq.losses.gaussian import loss_het, loss_hom
+from uniseq.losses.infonce import InfoNCELoss, loss_infonce
 from uniseq.losses.uniform import UniformityLoss
 
 __all__ = [
     "BCELoss",
     "BPRLoss",
+    "InfoNCELoss",
     "Objective",
     "Triplets",
     "UniformityLoss",
@@ -16,4 +18,5 @@ __all__ = [
     "loss_bpr",
     "loss_het",
     "loss_hom",
+    "loss_infonce",
 ]

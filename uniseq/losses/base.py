@@ -20,6 +20,8 @@ class Triplets:
         items: the whole item table, raw (not mapped by the similarity). Shape (N, d).
         targets: ids of the positives, rows of ``items``. Shape (R,).
         unit: whether history, positive and negatives are of unit norm already.
+        owned: whether the user of triplet r has the positive of triplet c, its own included;
+            only for objectives whose ``reads_owned`` asks for it. Shape (R, R).
     """
 
     history: Tensor
@@ -28,10 +30,14 @@ class Triplets:
     items: Tensor
     targets: Tensor
     unit: bool = False
+    owned: Tensor | None = None
 
 
 class Objective(Protocol):
-    """A loss over one batch of triplets."""
+    """A loss over one batch of triplets.
+
+    One that needs ``Triplets.owned`` says so by an attribute ``reads_owned`` that is true.
+    """
 
     def __call__(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, a scalar, and its named terms, unweighted, for the log."""

@@ -41,6 +41,24 @@ class UniformityLoss(nn.Module):
 
     Raises:
         ConfigError: on a negative weight, t ≤ 0, or when no term is left.
+
+    In anyone's loop:
+
+    >>> import torch
+    >>> from uniseq.losses import BCELoss, Triplets, UniformityLoss
+    >>> loss = UniformityLoss(BCELoss(), beta=0.05)
+    >>> table = torch.nn.Parameter(torch.eye(4))
+    >>> optimizer = torch.optim.SGD([table], lr=0.5)
+    >>> i, j = torch.tensor([1, 2]), torch.tensor([[3], [3]])
+    >>> for _ in range(3):
+    ...     total, terms = loss(Triplets(table[[0, 0]], table[i], table[j], table, i))
+    ...     optimizer.zero_grad()
+    ...     total.backward()
+    ...     optimizer.step()
+    ...     print(f"{total.item():.3f}")
+    1.439
+    1.098
+    0.850
     """
 
     def __init__(
@@ -67,6 +85,11 @@ class UniformityLoss(nn.Module):
             raise ConfigError("pairs", f"must be literal or separate, not {pairs!r}")
         if rec is None and self.beta1 == 0 and self.beta2 == 0:
             raise ConfigError("rec", "is null and both weights are 0: nothing is left to minimise")
+
+    @property
+    def reads_owned(self) -> bool:
+        """Whether the recommendation loss needs ``Triplets.owned``."""
+        return getattr(self.rec, "reads_owned", False)
 
     def forward(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
         """The total and its unweighted terms ``rec``, ``hom`` and ``het``, each divided by R."""
