@@ -61,7 +61,7 @@ def test_each_choice_trains(path, tmp_path, monkeypatch):
 @pytest.mark.parametrize("group", ["backbone", "loss"])
 def test_group_files_and_package_modules_have_the_same_names(group):
     package = {"backbone": "backbones", "loss": "losses"}[group]
-    helpers = {"base", "ragged", "attention", "dropout", "gaussian", "__init__"}
+    helpers = {"base", "ragged", "recurrent", "attention", "dropout", "gaussian", "__init__"}
     modules = {p.stem for p in (Path(CONF).parent / "uniseq" / package).glob("*.py")} - helpers
     files = {path.stem for path in (CONF / group).glob("*.yaml")} - {"custom"}
     assert modules == files

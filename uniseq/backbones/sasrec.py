@@ -18,9 +18,14 @@ from uniseq.errors import ConfigError, require_positive
 class SASRec(nn.Module):
     """Causal Transformer over the last ``max_length`` items of a history.
 
-    Post-LayerNorm blocks with GELU and a feed-forward layer of 4·dim, learned positions, weights
-    from N(0, 0.02²): the variant that the field's libraries train. The last block works on the
-    last positions alone unless all are asked for, which changes no result.
+    Blocks with GELU and a feed-forward layer of 4·dim, learned positions, weights from
+    N(0, 0.02²): the variant that the field's libraries train. The last block works on the last
+    positions alone unless all are asked for, which changes no result.
+
+    Where LayerNorm stands differs between papers: ``post`` is
+    ``x ← LN(x + Attention(x)), x ← LN(x + FFN(x))`` after a normalised embedding, as in
+    BERT4Rec and the libraries; ``pre`` is ``x ← x + Attention(LN(x)), x ← x + FFN(LN(x))`` with
+    one LN at the end, as Kang & McAuley describe it (Eq. 7), keys and values normalised too.
 
     Args:
         dim: d, the dimension of items and histories.
@@ -32,10 +37,12 @@ class SASRec(nn.Module):
         positions: whether positions are counted from the ``start`` of the history or from its
             ``end`` (the most recent item is always position 0). ``end`` cannot give all
             positions in one pass.
+        norm: whether LayerNorm stands after each residual sum (``post``) or before each branch
+            (``pre``).
 
     Raises:
         ConfigError: when a size is not positive, ``heads`` does not divide ``dim``, a dropout is
-            not in [0, 1), or ``positions`` is none of the two.
+            not in [0, 1), or ``positions`` or ``norm`` is none of the two.
     """
 
     def __init__(
@@ -47,6 +54,7 @@ class SASRec(nn.Module):
         attention_dropout: float = 0.5,
         max_length: int = 50,
         positions: Literal["start", "end"] = "start",
+        norm: Literal["post", "pre"] = "post",
     ) -> None:
         super().__init__()
         require_positive(dim=dim, layers=layers, heads=heads, max_length=max_length)
@@ -61,6 +69,8 @@ class SASRec(nn.Module):
                 raise ConfigError(key, f"must be at least 0 and below 1, not {rate}")
         if positions not in ("start", "end"):
             raise ConfigError("positions", f"must be start or end, not {positions!r}")
+        if norm not in ("post", "pre"):
+            raise ConfigError("norm", f"must be post or pre, not {norm!r}")
         self.dim = dim
         self.heads = heads
         self.attention_dropout = attention_dropout
@@ -69,7 +79,8 @@ class SASRec(nn.Module):
         self.position = nn.Embedding(max_length, dim)
         self.norm = nn.LayerNorm(dim)
         self.dropout = dropout
-        self.blocks = nn.ModuleList(Block(dim, heads) for _ in range(layers))
+        self.pre_norm = norm == "pre"
+        self.blocks = nn.ModuleList(Block(dim, heads, self.pre_norm) for _ in range(layers))
         self.apply(_initialise)
 
     def forward(
@@ -103,13 +114,17 @@ class SASRec(nn.Module):
         packing = pack(batch.lengths, embedded)
         position = packing.from_start if self.positions == "start" else packing.from_end
         x: Tensor = embedded.index_select(0, packing.source)  # (P, d)
-        x = self.norm(x.add_(self.position.weight.index_select(0, position)))
+        x = x.add_(self.position.weight.index_select(0, position))
+        if not self.pre_norm:
+            x = self.norm(x)
         masks = self._draw_masks(packing, all_positions, x)
         if masks.embedded is not None:
             x = x * masks.embedded
         for block, drawn in zip(self.blocks, masks.blocks, strict=True):
             last_only = block is self.blocks[-1] and not all_positions
             x = block(x, packing, drawn, last_only)
+        if self.pre_norm:
+            x = self.norm(x)
         return x.index_select(0, packing.place) if all_positions else x
 
     def _draw_masks(self, packing: Packing, all_positions: bool, x: Tensor) -> "Masks":
@@ -165,11 +180,12 @@ class Masks:
 
 
 class Block(nn.Module):
-    """One Transformer block, post-LayerNorm, on packed tokens."""
+    """One Transformer block on packed tokens, LayerNorm before or after the branches."""
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, pre_norm: bool) -> None:
         super().__init__()
         self.heads = heads
+        self.pre_norm = pre_norm
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
         self.norm1 = nn.LayerNorm(dim)
@@ -179,20 +195,20 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, packing: Packing, masks: BlockMasks, last_only: bool) -> Tensor:
         """All tokens, (P, d) to (P, d), or the last one of each history, (P, d) to (B, d)."""
+        tokens = self.norm1(x) if self.pre_norm else x
         if last_only:
-            ends = x.index_select(0, packing.last)  # (B, d)
-            attended = self._attend_last(ends, x, packing, masks)
-            return self._feed_forward(ends, attended, masks)
+            attended = self._attend_last(tokens, packing, masks)
+            return self._branches(x.index_select(0, packing.last), attended, masks)
         attended = CausalAttention.apply(  # type: ignore[no-untyped-call]
-            self.qkv(x), packing, self.heads, *masks.attention
+            self.qkv(tokens), packing, self.heads, *masks.attention
         )  # (P, d)
-        return self._feed_forward(x, attended, masks)
+        return self._branches(x, attended, masks)
 
-    def _attend_last(self, ends: Tensor, x: Tensor, packing: Packing, masks: BlockMasks) -> Tensor:
-        """Queries of the last tokens (B, d) against all tokens (P, d), to (B, d)."""
+    def _attend_last(self, x: Tensor, packing: Packing, masks: BlockMasks) -> Tensor:
+        """Queries of the last tokens against all tokens, (P, d) to (B, d)."""
         query_weight, key_weight, value_weight = self.qkv.weight.chunk(3)
         query_bias, _, value_bias = self.qkv.bias.chunk(3)
-        query = F.linear(ends, query_weight, query_bias)  # (B, d)
+        query = F.linear(x.index_select(0, packing.last), query_weight, query_bias)  # (B, d)
         # A key's bias adds the same to all scores of a query, which the softmax does not see.
         key, value = F.linear(x, key_weight), F.linear(x, value_weight, value_bias)  # (P, d)
         mask = masks.attention[0] if masks.attention else None
@@ -201,9 +217,17 @@ class Block(nn.Module):
         )
         return attended
 
-    def _feed_forward(self, x: Tensor, attended: Tensor, masks: BlockMasks) -> Tensor:
-        x = self.norm1(_residual(x, self.out(attended), masks.attended))
-        fed: Tensor = self.norm2(_residual(x, self.down(F.gelu(self.up(x))), masks.fed_forward))
+    def _branches(self, x: Tensor, attended: Tensor, masks: BlockMasks) -> Tensor:
+        """The residual sums with what was attended to and with the feed-forward layer."""
+        x = _residual(x, self.out(attended), masks.attended)
+        if self.pre_norm:
+            return _residual(x, self._feed(self.norm2(x)), masks.fed_forward)
+        x = self.norm1(x)
+        normed: Tensor = self.norm2(_residual(x, self._feed(x), masks.fed_forward))
+        return normed
+
+    def _feed(self, x: Tensor) -> Tensor:
+        fed: Tensor = self.down(F.gelu(self.up(x)))
         return fed
 
 

@@ -1,0 +1,160 @@
+"""Caser: convolutional sequence embedding recommendation (Tang & Wang, WSDM 2018)."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from uniseq.backbones.dropout import dropout_masks
+from uniseq.batch import SequenceBatch
+from uniseq.errors import ConfigError, require_positive
+
+# Windows whose history has up to so many items share a kernel; see `_convolve`.
+CAPACITIES = (8, 16, 32)
+
+
+class Caser(nn.Module):
+    """Horizontal and vertical convolutions over the matrix E of the last L items.
+
+    - Horizontal filters of every height h = 1 … L slide over the items; each keeps the largest
+      of its values after a ReLU (Eq. 2 – 5): (L·n_h) features.
+    - Vertical filters are weighted sums of the L items (Eq. 6 – 8): (n_v·d) features.
+    - ``z = W·[o, õ] + b`` (Eq. 9) is the history's vector.
+
+    Where a history has fewer than L items the rest of E is zero, before the oldest item, as in the
+    paper's code. There z ends in a ReLU, and the user's own embedding joins it in the output
+    layer, ``W'·[z, P_u] + b'`` (Eq. 10), with ReLU or without. Both are options here: behind a
+    ReLU all vectors lie in one orthant, so that no cosine between them is negative, and a dead
+    vector has no direction; and a user embedding cannot serve new users. Caser has neither
+    layers on top of each other nor heads.
+
+    Args:
+        dim: d, the dimension of items and histories.
+        length: L, the most recent items that are looked at.
+        horizontal: n_h, horizontal filters of each height.
+        vertical: n_v, vertical filters.
+        dropout: on the features.
+        relu: whether the vectors end in a ReLU.
+        users: how many users have an embedding, rows of the data set; None for none. A user
+            who does not train keeps the embedding that chance gave them.
+
+    Raises:
+        ConfigError: when a size is not positive or the dropout not in [0, 1).
+    """
+
+    def __init__(
+        self,
+        dim: int = 64,
+        length: int = 5,
+        horizontal: int = 16,
+        vertical: int = 4,
+        dropout: float = 0.5,
+        relu: bool = False,
+        users: int | None = None,
+    ) -> None:
+        super().__init__()
+        require_positive(dim=dim, length=length, horizontal=horizontal, vertical=vertical)
+        if not 0 <= dropout < 1:
+            raise ConfigError("dropout", f"must be at least 0 and below 1, not {dropout}")
+        self.dim = dim
+        self.length = length
+        self.dropout = dropout
+        self.relu = relu
+        self.horizontal = nn.ModuleList(
+            nn.Conv1d(dim, horizontal, height) for height in range(1, length + 1)
+        )
+        self.vertical = nn.Parameter(torch.empty(vertical, length))
+        self.out = nn.Linear(length * horizontal + vertical * dim, dim)
+        for layer in [*self.horizontal, self.out]:
+            # Without biases the features scale with the items: small embeddings are not drowned.
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        nn.init.uniform_(self.vertical, -(length**-0.5), length**-0.5)
+        self.user: nn.Embedding | None = None
+        if users is not None:
+            require_positive(users=users)
+            self.user = nn.Embedding(users, dim)
+            nn.init.normal_(self.user.weight, std=1 / dim)
+            self.join = nn.Linear(2 * dim, dim)
+
+    def forward(
+        self, batch: SequenceBatch, embedded: Tensor, *, all_positions: bool = False
+    ) -> Tensor:
+        """Vectors of the histories, or of all their prefixes.
+
+        Args:
+            batch: the histories.
+            embedded: the embeddings of ``batch.items``. Shape (T, d).
+            all_positions: whether every prefix gets a vector.
+
+        Returns:
+            Shape (B, d), or (T, d) for all positions.
+
+        Raises:
+            ValueError: when a user has no embedding.
+        """
+        features = self._features(batch.lengths, embedded, all_positions)
+        if self.training and self.dropout:
+            mask = dropout_masks([tuple(features.shape)], self.dropout, features)[0]
+            features = features * mask
+        z: Tensor = self.out(features)  # (R, d)
+        if self.user is not None:
+            users = batch.users
+            # A look at the numbers makes another device wait, and that one checks them itself.
+            if users.device.type == "cpu" and users.max() >= self.user.num_embeddings:
+                raise ValueError(
+                    f"user row {int(users.max())} has no embedding: backbone.users is "
+                    f"{self.user.num_embeddings}; use null to serve new users"
+                )
+            if all_positions:
+                lengths = torch.from_numpy(batch.lengths).to(users.device)
+                users = users.repeat_interleave(lengths)
+            z = self.join(torch.cat([z.relu(), self.user(users)], 1))
+        return z.relu() if self.relu else z
+
+    def _features(self, lengths: np.ndarray, embedded: Tensor, all_positions: bool) -> Tensor:
+        """The features of each window, (R, L·n_h + n_v·d); short windows share short kernels."""
+        token = np.arange(int(lengths.sum()))
+        ends = np.cumsum(lengths)
+        if all_positions:
+            last, seen = token, token + 1 - np.repeat(ends - lengths, lengths)
+        else:
+            last, seen = ends - 1, lengths
+        seen = np.minimum(seen, self.length)
+        items = torch.cat([embedded, embedded.new_zeros(1, self.dim)])  # row T: no item
+        longest = int(seen.max())
+        groups, parts, lower = [], [], 0
+        for capacity in [*(c for c in CAPACITIES if c < longest), longest]:
+            group = np.flatnonzero((seen > lower) & (seen <= capacity))
+            lower = capacity
+            if not len(group):
+                continue
+            back = np.arange(capacity)[::-1]  # items before the last one
+            places = np.where(back < seen[group, None], last[group, None] - back, len(token))
+            rows = torch.from_numpy(places.ravel()).to(embedded.device)
+            parts.append(self._convolve(items.index_select(0, rows).view(-1, capacity, self.dim)))
+            groups.append(group)
+        if len(parts) == 1:
+            return parts[0]
+        order = torch.from_numpy(np.argsort(np.concatenate(groups))).to(embedded.device)
+        return torch.cat(parts).index_select(0, order)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        """Features of windows of which only the last c ≤ L rows can hold items. Shape (n, c, d).
+
+        A filter of height h reaches at most h - 1 rows into the zeros before; if there are more,
+        it has positions on nothing but zeros, where its value is its bias.
+        """
+        count, capacity, _ = x.shape
+        zeros = self.length - capacity
+        weighted = self.vertical[:, zeros:] @ x  # (n, n_v, d)
+        signal = F.pad(x.mT, (zeros, 0))  # (n, d, L)
+        largest = []
+        for height, convolution in enumerate(self.horizontal, start=1):
+            assert isinstance(convolution, nn.Conv1d) and convolution.bias is not None
+            reach = min(zeros, height - 1)
+            values = convolution(signal[:, :, zeros - reach :]).amax(-1)  # (n, n_h)
+            if zeros > reach:
+                values = torch.maximum(values, convolution.bias)
+            largest.append(values.relu())  # the largest of ReLUs is the ReLU of the largest
+        return torch.cat([*largest, weighted.reshape(count, -1)], 1)
