@@ -66,6 +66,7 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
     import torch
     from lightning.pytorch import seed_everything
 
+    from uniseq.data.split import leakage
     from uniseq.history import History
     from uniseq.module import SequentialRecommender
     from uniseq.ranking.ranks import join_ranks
@@ -82,18 +83,25 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
         "interactions": len(sequences.items),
         "fingerprint": sequences.fingerprint,
     }
+    if sequences.times is not None:
+        record.dataset["leave_one_out_leaks"] = leakage(sequences)
     seed_everything(cfg.seed, verbose=False)
+    loss = build(cfg.loss)
+    data.owned = getattr(loss, "reads_owned", False)
     module = SequentialRecommender(
         backbone=build(cfg.backbone),
         similarity=build(cfg.similarity),
-        loss=build(cfg.loss),
+        loss=loss,
         optimizer=build(cfg.optimizer),
         num_items=sequences.num_items,
+        start_token=data.empty_history,
         ks=list(cfg.ranking.ks),
         seed=cfg.seed,
     )
     history = History(identity(record.config))
-    trainer, stopping, best = _trainer(cfg, folder, history)
+    watch = build(cfg.sphere)
+    kept = [history] if watch is None else [history, watch]
+    trainer, stopping, best = _trainer(cfg, folder, kept)
     for logger in trainer.loggers:
         logger.log_hyperparams(record.config)
         record.environment["logger"] = {"type": type(logger).__name__, "run": logger.version}
@@ -102,6 +110,7 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
     finally:
         record.epochs = history.epochs
         record.timings["epochs"] = history.seconds
+        record.sphere = [] if watch is None else watch.measurements
     record.stopped = (
         f"no better {stopping.monitor} for {stopping.patience} epochs"
         if stopping.stopped_epoch
@@ -129,7 +138,8 @@ def _watched(cfg: DictConfig) -> str:
     return f"val/{cfg.ranking.history}/{cfg.ranking.monitor}"
 
 
-def _trainer(cfg: DictConfig, folder: Path, history: Any) -> tuple[Any, Any, Any]:
+def _trainer(cfg: DictConfig, folder: Path, kept: list[Any]) -> tuple[Any, Any, Any]:
+    """The trainer with the callbacks ``kept``, early stopping and the best checkpoint."""
     from lightning.pytorch.callbacks import EarlyStopping
 
     from uniseq.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
@@ -140,7 +150,7 @@ def _trainer(cfg: DictConfig, folder: Path, history: Any) -> tuple[Any, Any, Any
     best = BestCheckpoint(folder / "checkpoints", monitor)
     # In this order: the last checkpoint holds the others' state at the end of its epoch.
     last = LastCheckpoint(folder / "checkpoints")
-    callbacks = [history, stopping, best, last, HostMemoryTrim()]
+    callbacks = [*kept, stopping, best, last, HostMemoryTrim()]
     if cfg.trainer.get("enable_progress_bar", True):
         from lightning.pytorch.callbacks import RichProgressBar
 

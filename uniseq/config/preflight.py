@@ -24,8 +24,9 @@ class Preflight(Callback):
         run = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         try:
             check_config(run)
-            for group in ("backbone", "similarity", "loss", "dataset"):
-                build(run[group])
+            for group in ("backbone", "similarity", "loss", "dataset", "sphere"):
+                if run[group] is not None:
+                    build(run[group])
             _try_optimizer(run)
         except UniseqError as error:
             # Hydra swallows what a callback raises, except a request to exit.

@@ -37,6 +37,7 @@ class RunConfig:
     trainer: Node
     logger: Node
     ranking: RankingConfig
+    sphere: Node | None
     seed: int
     name: str
     group: str
@@ -49,7 +50,7 @@ class RunConfig:
 
 # What cannot change a result: left out of a run's identity.
 INCIDENTAL = frozenset(
-    {"logger", "name", "group", "tags", "data_dir", "results_dir", "ckpt_path", "threads"}
+    {"logger", "sphere", "name", "group", "tags", "data_dir", "results_dir", "ckpt_path", "threads"}
 )
 INCIDENTAL_BELOW = frozenset(
     {"data_dir", "enable_progress_bar", "enable_model_summary", "log_every_n_steps"}

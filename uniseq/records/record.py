@@ -24,6 +24,8 @@ class Record:
         stopped: why training ended.
         test: test metrics, ``masked/HR@10`` and so on.
         yardsticks: the same metrics of rankings that need no training.
+        sphere: how histories and items lay, one entry for each epoch that was measured; its keys
+            are described at :func:`uniseq.sphere.measure`.
         ranks_file: name of the file beside the record with each test user's rank.
         error: type and text, for a failed run.
         resumed_from: checkpoint that the run went on from.
@@ -42,6 +44,7 @@ class Record:
     stopped: str | None = None
     test: dict[str, float] = field(default_factory=dict)
     yardsticks: dict[str, dict[str, float]] = field(default_factory=dict)
+    sphere: list[dict[str, Any]] = field(default_factory=list)
     ranks_file: str | None = None
     error: dict[str, str] | None = None
     resumed_from: str | None = None

@@ -1,0 +1,93 @@
+"""Draw figures from records: ``python -m uniseq.figures figure1 RUN_A RUN_B --labels a b``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from uniseq.errors import DataError, UniseqError
+from uniseq.records.record import Record
+from uniseq.records.store import RECORD, read_record
+from uniseq.report.figure1 import Curve, draw_figure1
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line. Exit status 1, and one line, on records that cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        for picture in options.draw(options):
+            print(picture)
+    except UniseqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m uniseq.figures", description="Draw figures from the records of runs."
+    )
+    figures = parser.add_subparsers(required=True, metavar="FIGURE")
+    figure1 = figures.add_parser(
+        "figure1",
+        help="performance by epoch, and the cosines between histories and between items",
+        description="Three panels: validation metric by epoch, cosines between histories, cosines "
+        "between items. The runs must have been trained with sphere=watch.",
+    )
+    figure1.add_argument(
+        "records", nargs="+", type=Path, metavar="RECORD_OR_RUN_FOLDER", help="one curve each"
+    )
+    figure1.add_argument(
+        "--labels", nargs="+", metavar="LABEL", help="in the legend; the runs' names otherwise"
+    )
+    figure1.add_argument(
+        "--epoch", type=int, help="whose cosines, from 0; the last that all measured otherwise"
+    )
+    figure1.add_argument("--metric", help="such as HR@10; what the first run watched otherwise")
+    figure1.add_argument(
+        "--history",
+        choices=["masked", "unmasked"],
+        help="whether items of the history are left out of the ranking; as in the first run "
+        "otherwise",
+    )
+    figure1.add_argument(
+        "--out",
+        type=Path,
+        default=Path("figure1"),
+        metavar="STEM",
+        help="writes STEM.png and STEM.svg (default: figure1)",
+    )
+    figure1.set_defaults(draw=_figure1)
+    return parser
+
+
+def _figure1(options: argparse.Namespace) -> list[Path]:
+    files = [path / RECORD if path.is_dir() else path for path in options.records]
+    records = [_read(file) for file in files]
+    labels = options.labels or [record.name for record in records]
+    if len(labels) != len(records):
+        raise UniseqError(
+            f"--labels: {len(labels)} given for {len(records)} records; name each of them once"
+        )
+    curves = [Curve(*each) for each in zip(files, labels, records, strict=True)]
+    return draw_figure1(curves, options.out, options.epoch, options.metric, options.history)
+
+
+def _read(file: Path) -> Record:
+    """A record with at least one epoch.
+
+    Raises:
+        DataError: when it is none.
+    """
+    try:
+        record = read_record(file)
+    except (AttributeError, TypeError) as error:  # JSON of another kind
+        raise DataError(file, f"is not a record that this version reads: {error}") from error
+    if not record.epochs:
+        raise DataError(
+            file, f"is of a run that is {record.status} and has no epoch: choose another"
+        )
+    return record
+
+
+if __name__ == "__main__":
+    main()
