@@ -22,7 +22,7 @@ CHOICES = [
     and path.stem != "custom"
     and path.parent.name != "hydra"
 ]
-BENCHMARKS = {"beauty", "toys", "sports", "yelp", "file"}
+BENCHMARKS = {"beauty", "toys", "sports", "yelp", "file", "amazon", "yelp_raw"}
 
 
 def _override(path: Path) -> str:
