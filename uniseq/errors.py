@@ -51,3 +51,10 @@ class DataError(UniseqError):
         self.where = str(where)
         self.problem = problem
         self.line = line
+
+
+def require_rate(**rates: float) -> None:
+    """Raise ConfigError for the first dropout rate that is not in [0, 1)."""
+    for key, rate in rates.items():
+        if not 0 <= rate < 1:
+            raise ConfigError(key, f"must be at least 0 and below 1, not {rate}")

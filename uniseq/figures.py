@@ -78,10 +78,7 @@ def _read(file: Path) -> Record:
     Raises:
         DataError: when it is none.
     """
-    try:
-        record = read_record(file)
-    except (AttributeError, TypeError) as error:  # JSON of another kind
-        raise DataError(file, f"is not a record that this version reads: {error}") from error
+    record = read_record(file)
     if not record.epochs:
         raise DataError(
             file, f"is of a run that is {record.status} and has no epoch: choose another"

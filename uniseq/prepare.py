@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from uniseq.config.check import build, check_config, explain
+from uniseq.config.check import build, check_config, explain_command
 from uniseq.config.paths import conf_dir
 from uniseq.data.sequences import Sequences
 from uniseq.data.statistics import statistics_table
@@ -31,16 +31,11 @@ def prepare(overrides: Sequence[str]) -> Sequences:
 
 def _compose(overrides: Sequence[str]) -> DictConfig:
     folder = conf_dir()
-    chosen = [o for o in overrides if (folder / o.partition("=")[0]).is_dir()]
     with initialize_config_dir(str(folder), version_base="1.3"):
         try:
             cfg = compose("config", overrides=list(overrides), return_hydra_config=True)
         except Exception as error:
-            try:
-                valid = compose("config", overrides=chosen)
-            except Exception:  # one of the choices is the fault
-                valid = compose("config")
-            known = explain(error, [o for o in overrides if o not in chosen], valid)
+            known = explain_command(error, overrides, folder)
             raise known or ConfigError("config", str(error).splitlines()[0]) from error
     HydraConfig.instance().set_config(cfg)  # the names of a run are made from its choices
     return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])

@@ -14,7 +14,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from uniseq.config.check import build, check_config, explain, identity
+from uniseq.config.check import build, check_config, explain_command, identity
 from uniseq.config.paths import conf_dir
 from uniseq.errors import ConfigError, UniseqError
 from uniseq.records.record import Record, hash_config
@@ -264,18 +264,13 @@ def main() -> None:
 
 def _explain(error: Exception, folder: Path) -> ConfigError | None:
     """A composition error in the user's terms; None for any other."""
-    from hydra import compose, initialize_config_dir
+    from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()
     overrides = [argument for argument in sys.argv[1:] if argument[:1] != "-"]
-    groups = [o for o in overrides if (folder / o.partition("=")[0]).is_dir()]
     with initialize_config_dir(str(folder), version_base="1.3"):
-        try:
-            valid = compose("config", overrides=groups)
-        except Exception:  # one of the choices is the fault
-            valid = compose("config")
-    return explain(error, [o for o in overrides if o not in groups], valid)
+        return explain_command(error, overrides, folder)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from uniseq.backbones.dropout import dropout_masks
 from uniseq.batch import SequenceBatch
-from uniseq.errors import ConfigError, require_positive
+from uniseq.errors import require_positive, require_rate
 
 # Windows whose history has up to so many items share a kernel; see `_convolve`.
 CAPACITIES = (8, 16, 32)
@@ -54,8 +54,7 @@ class Caser(nn.Module):
     ) -> None:
         super().__init__()
         require_positive(dim=dim, length=length, horizontal=horizontal, vertical=vertical)
-        if not 0 <= dropout < 1:
-            raise ConfigError("dropout", f"must be at least 0 and below 1, not {dropout}")
+        require_rate(dropout=dropout)
         self.dim = dim
         self.length = length
         self.dropout = dropout

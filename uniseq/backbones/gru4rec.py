@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import PackedSequence
 from uniseq.backbones.dropout import dropout_masks
 from uniseq.backbones.recurrent import GRULayer
 from uniseq.batch import SequenceBatch
-from uniseq.errors import ConfigError, require_positive
+from uniseq.errors import require_positive, require_rate
 
 
 class GRU4Rec(nn.Module):
@@ -36,8 +36,7 @@ class GRU4Rec(nn.Module):
         super().__init__()
         hidden = dim if hidden is None else hidden
         require_positive(dim=dim, layers=layers, hidden=hidden)
-        if not 0 <= dropout < 1:
-            raise ConfigError("dropout", f"must be at least 0 and below 1, not {dropout}")
+        require_rate(dropout=dropout)
         self.dim = dim
         self.dropout = dropout
         self.layers = nn.ModuleList(

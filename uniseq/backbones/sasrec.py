@@ -12,7 +12,7 @@ from uniseq.backbones.attention import CausalAttention, LastAttention
 from uniseq.backbones.dropout import dropout_masks
 from uniseq.backbones.ragged import Packing, pack
 from uniseq.batch import SequenceBatch
-from uniseq.errors import ConfigError, require_positive
+from uniseq.errors import ConfigError, require_positive, require_rate
 
 
 class SASRec(nn.Module):
@@ -64,9 +64,7 @@ class SASRec(nn.Module):
                 "heads",
                 f"must divide dim: {dim} is not divisible by {heads}; use one of {divisors}",
             )
-        for key, rate in {"dropout": dropout, "attention_dropout": attention_dropout}.items():
-            if not 0 <= rate < 1:
-                raise ConfigError(key, f"must be at least 0 and below 1, not {rate}")
+        require_rate(dropout=dropout, attention_dropout=attention_dropout)
         if positions not in ("start", "end"):
             raise ConfigError("positions", f"must be start or end, not {positions!r}")
         if norm not in ("post", "pre"):

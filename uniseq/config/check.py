@@ -5,10 +5,11 @@ import difflib
 import inspect
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra import compose
 from hydra.errors import ConfigCompositionException, InstantiationException, MissingConfigException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -65,6 +66,22 @@ def build(node: Any, **extra: Any) -> Any:
             raise ConfigError(path, str(error.__cause__ or _first_line(error))) from error
         path = str(error).rpartition("full_key: ")[2].strip() or str(node._get_full_key(None))
         raise cause.under(path) from error
+
+
+def explain_command(error: Exception, overrides: Sequence[str], folder: Path) -> ConfigError | None:
+    """What a failed composition of a command line means, within Hydra's initialised folder.
+
+    Args:
+        error: from Hydra's composition.
+        overrides: the command line.
+        folder: the config folder, whose subfolders are the groups.
+    """
+    chosen = [o for o in overrides if (folder / o.partition("=")[0]).is_dir()]
+    try:
+        valid = compose("config", overrides=chosen)
+    except Exception:  # one of the choices is the fault
+        valid = compose("config")
+    return explain(error, [o for o in overrides if o not in chosen], valid)
 
 
 def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> ConfigError | None:

@@ -48,11 +48,13 @@ def read_record(path: Path) -> Record:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise DataError(path, f"is no readable record: {error}") from error
-    if content.get("schema") != SCHEMA_VERSION:
-        raise DataError(
-            path, f"has layout {content.get('schema')}, this version reads {SCHEMA_VERSION}"
-        )
-    return Record(**content)
+    try:
+        layout = content.get("schema")
+        if layout != SCHEMA_VERSION:
+            raise DataError(path, f"has layout {layout}, this version reads {SCHEMA_VERSION}")
+        return Record(**content)
+    except (AttributeError, TypeError) as error:  # JSON of another kind
+        raise DataError(path, f"is not a record that this version reads: {error}") from error
 
 
 def write_ranks(folder: Path, masked: np.ndarray, unmasked: np.ndarray) -> Path:
