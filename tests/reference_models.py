@@ -231,16 +231,6 @@ def gelu(x: Tensor) -> Tensor:
     return 0.5 * x * (1 + torch.erf(x / math.sqrt(2)))
 
 
-def vectors_of_batch(
-    twin: ReferenceSASRec, histories: list[Tensor], *, all_positions: bool
-) -> Tensor:
-    """The twin on each history by itself: (T, d) for all positions, else (B, d)."""
-    encoded = [twin(history) for history in histories]
-    if all_positions:
-        return torch.cat(encoded)
-    return torch.stack([vectors[-1] for vectors in encoded])
-
-
 # ---------------------------------------------------------------------------- GRU4Rec
 
 

@@ -76,11 +76,11 @@ def assert_twins(
     *,
     all_positions: bool,
     tolerance: float = 1e-9,
-) -> None:
+) -> Sequence[Tensor]:
     """Values, and gradients of a random combination of them, agree with the twin's.
 
     The twin is made from parameters in float64, and takes the embeddings of one history and its
-    row in the batch.
+    row in the batch. Returns the gradients of the embeddings and of the parameters.
     """
     batch = batch_of(lengths)
     dtype = next(module.parameters()).dtype
@@ -110,6 +110,7 @@ def assert_twins(
     }
     assert {name: error for name, error in errors.items() if error > tolerance} == {}
     assert float(sum(grad.norm() for grad in grads)) > 0
+    return grads
 
 
 def assert_share(mask: Tensor, rate: float) -> None:

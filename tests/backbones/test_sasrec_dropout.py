@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.backbones.cases import batch_of, embeddings, sasrec
+from tests.backbones.cases import assert_share, batch_of, embeddings, sasrec
 from tests.losses.cases import relative_error
 from uniseq.backbones.ragged import pack
 
@@ -28,15 +28,6 @@ def observed(module, names, *, all_positions, seed=0):
     for handle in handles:
         handle.remove()
     return seen
-
-
-def assert_share(mask, rate):
-    """The values are 0 and 1 / (1 - rate), the share of zeros is the rate's."""
-    scale = 1 / (1 - rate)
-    zero = mask.abs() < 1e-3
-    assert (zero | ((mask - scale).abs() < 1e-2 * scale)).all()
-    deviation = (rate * (1 - rate) / mask.numel()) ** 0.5
-    assert float(zero.double().mean()) == pytest.approx(rate, abs=5 * deviation)
 
 
 @ALL_POSITIONS

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.backbones.cases import DIM, batch_of, embeddings, sasrec, split
-from tests.losses.cases import relative_error
-from tests.reference_models import ReferenceSASRec, parameters_in_float64, vectors_of_batch
+from tests.backbones import cases
+from tests.backbones.cases import DIM, sasrec
+from tests.reference_models import ReferenceSASRec
 from uniseq.backbones import SASRec
 
 # One bin is filled by 6, one by 5 and 1, one by 3 and 2 and padding.
@@ -20,38 +20,14 @@ OPTIONS = pytest.mark.parametrize(
 )
 
 
-def assert_twins(module, lengths, *, all_positions, tolerance):
-    """Values, and gradients of a random combination of them, agree with the twin's."""
-    batch = batch_of(lengths)
-    dtype = next(module.parameters()).dtype
-    embedded = embeddings(batch, dtype=dtype).requires_grad_()
-    actual = module(batch, embedded, all_positions=all_positions)
+def assert_twins(module, lengths, **options):
+    """As for every backbone; and no parameter is without a gradient."""
 
-    parameters = parameters_in_float64(module)
-    slow_embedded = embedded.detach().double().requires_grad_()
-    expected = vectors_of_batch(
-        ReferenceSASRec(module, parameters),
-        split(slow_embedded, batch),
-        all_positions=all_positions,
-    )
-    assert actual.shape == expected.shape
-    assert actual.dtype == dtype
-    assert relative_error(actual.detach(), expected.detach()) < tolerance
+    def twin_of(parameters):
+        twin = ReferenceSASRec(module, parameters)
+        return lambda history, row: twin(history)
 
-    generator = torch.Generator().manual_seed(1)
-    weights = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
-    names = list(parameters)
-    grads = torch.autograd.grad(
-        (actual * weights.to(dtype)).sum(), [embedded, *module.parameters()]
-    )
-    slow_grads = torch.autograd.grad(
-        (expected * weights).sum(), [slow_embedded, *parameters.values()]
-    )
-    errors = {
-        name: relative_error(fast, slow)
-        for name, fast, slow in zip(["embedded", *names], grads, slow_grads, strict=True)
-    }
-    assert {name: error for name, error in errors.items() if error > tolerance} == {}
+    grads = cases.assert_twins(module, twin_of, lengths, **options)
     assert all(float(grad.norm()) > 0 for grad in grads)
 
 
