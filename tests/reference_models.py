@@ -300,13 +300,14 @@ class ReferenceCaser:
         """o: of each filter of each height the largest of its values (Eq. 2 - 5)."""
         largest = []
         for height in range(1, self.length + 1):
-            filters = self.parameters[f"horizontal.{height - 1}.weight"]  # (n_h, d, h)
-            biases = self.parameters[f"horizontal.{height - 1}.bias"]
-            for weight, bias in zip(filters, biases, strict=True):
+            begin = sum(range(height))
+            filters = self.parameters["horizontal"][begin : begin + height]  # (h, d, n_h)
+            biases = self.parameters["horizontal_bias"][height - 1]
+            for weight, bias in zip(filters.unbind(-1), biases, strict=True):
                 values = []
                 for top in range(self.length - height + 1):
                     window = image[top : top + height]
-                    values.append((window * weight.T).sum() + bias)
+                    values.append((window * weight).sum() + bias)
                 largest.append(relu(torch.stack(values)).max()[None])
         return largest
 

@@ -95,11 +95,9 @@ def test_one_number_by_hand():
     """d = 1, L = 2, one filter a height, on the single item 3 and the matrix (0, 3)."""
     module = Caser(dim=1, length=2, horizontal=1, vertical=1).eval()
     with torch.no_grad():
-        one, two = module.horizontal
-        one.weight.fill_(-1)
-        one.bias.fill_(0.5)  # of 0.5 on the zero and -2.5 on the item: 0.5
-        two.weight.copy_(torch.tensor([[[10.0, 2.0]]]))
-        two.bias.fill_(-1)  # 10·0 + 2·3 - 1 = 5
+        module.filters(1).fill_(-1)  # of 0.5 on the zero and -2.5 on the item: 0.5
+        module.filters(2).copy_(torch.tensor([[[10.0]], [[2.0]]]))  # 10·0 + 2·3 - 1 = 5
+        module.horizontal_bias.copy_(torch.tensor([[0.5], [-1.0]]))
         module.vertical.copy_(torch.tensor([[7.0, 4.0]]))  # 7·0 + 4·3 = 12
         module.out.weight.copy_(torch.tensor([[100.0, 10.0, 1.0]]))
         module.out.bias.fill_(0.25)
@@ -113,9 +111,8 @@ def test_positions_on_nothing_but_zeros_count(length, bias):
     """All weights negative on positive items: where zeros are alone, the bias is the largest."""
     module = caser(length=length)
     with torch.no_grad():
-        for convolution in module.horizontal:
-            convolution.weight.fill_(-1.0)
-            convolution.bias.fill_(bias)
+        module.horizontal.fill_(-1.0)
+        module.horizontal_bias.fill_(bias)
     module.double()
     seen = []
     module.out.register_forward_pre_hook(lambda _, args: seen.append(args[0]))

@@ -23,6 +23,7 @@ CHOICES = [
     and path.parent.name != "hydra"
 ]
 BENCHMARKS = {"beauty", "toys", "sports", "yelp", "file", "amazon", "yelp_raw"}
+SEVERAL_PROCESSES = {"ddp", "ddp_cpu"}  # started by a command line: see tests/distributed
 
 
 def _override(path: Path) -> str:
@@ -45,7 +46,11 @@ def test_each_choice_composes_to_a_sound_config(path, tmp_path):
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in CHOICES if p.stem not in BENCHMARKS and p.parent.name != "experiment"],
+    [
+        p
+        for p in CHOICES
+        if p.stem not in BENCHMARKS | SEVERAL_PROCESSES and p.parent.name != "experiment"
+    ],
     ids=_override,
 )
 def test_each_choice_trains(path, tmp_path, monkeypatch):
@@ -61,7 +66,9 @@ def test_each_choice_trains(path, tmp_path, monkeypatch):
 @pytest.mark.parametrize("group", ["backbone", "loss"])
 def test_group_files_and_package_modules_have_the_same_names(group):
     package = {"backbone": "backbones", "loss": "losses"}[group]
-    helpers = {"base", "ragged", "recurrent", "attention", "dropout", "gaussian", "__init__"}
+    helpers = {
+        *("base", "ragged", "recurrent", "attention", "dropout", "windows", "gaussian", "__init__")
+    }
     modules = {p.stem for p in (Path(CONF).parent / "uniseq" / package).glob("*.py")} - helpers
     files = {path.stem for path in (CONF / group).glob("*.yaml")} - {"custom"}
     assert modules == files

@@ -2,14 +2,15 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from uniseq.backbones.dropout import dropout_masks
+from uniseq.backbones.windows import HorizontalFilters
 from uniseq.batch import SequenceBatch
 from uniseq.errors import require_positive, require_rate
+from uniseq.table import Table
 
-# Windows whose history has up to so many items share a kernel; see `_convolve`.
+# Windows whose history has up to so many items share a kernel.
 CAPACITIES = (8, 16, 32)
 
 
@@ -59,22 +60,37 @@ class Caser(nn.Module):
         self.length = length
         self.dropout = dropout
         self.relu = relu
-        self.horizontal = nn.ModuleList(
-            nn.Conv1d(dim, horizontal, height) for height in range(1, length + 1)
-        )
+        # Row j of the filters of height h, oldest first, is row h(h - 1)/2 + j.
+        rows = length * (length + 1) // 2
+        self.horizontal = nn.Parameter(torch.empty(rows, dim, horizontal))
+        self.horizontal_bias = nn.Parameter(torch.empty(length, horizontal))
         self.vertical = nn.Parameter(torch.empty(vertical, length))
         self.out = nn.Linear(length * horizontal + vertical * dim, dim)
-        for layer in [*self.horizontal, self.out]:
-            # Without biases the features scale with the items: small embeddings are not drowned.
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        nn.init.uniform_(self.vertical, -(length**-0.5), length**-0.5)
-        self.user: nn.Embedding | None = None
+        self._initialise()
+        self.user: Table | None = None
         if users is not None:
             require_positive(users=users)
-            self.user = nn.Embedding(users, dim)
-            nn.init.normal_(self.user.weight, std=1 / dim)
+            self.user = Table(users, dim, std=1 / dim)
             self.join = nn.Linear(2 * dim, dim)
+
+    def _initialise(self) -> None:
+        """Xavier-uniform filters, each height with its own fans; no biases.
+
+        Without biases the features scale with the items: small embeddings are not drowned.
+        """
+        _, dim, count = self.horizontal.shape
+        for height in range(1, self.length + 1):
+            bound = (6 / (height * (dim + count))) ** 0.5
+            nn.init.uniform_(self.filters(height), -bound, bound)
+        nn.init.xavier_uniform_(self.out.weight)
+        nn.init.uniform_(self.vertical, -(self.length**-0.5), self.length**-0.5)
+        nn.init.zeros_(self.horizontal_bias)
+        nn.init.zeros_(self.out.bias)
+
+    def filters(self, height: int) -> Tensor:
+        """The horizontal filters of one height, oldest row first. Shape (h, d, n_h)."""
+        begin = height * (height - 1) // 2
+        return self.horizontal[begin : begin + height]
 
     def forward(
         self, batch: SequenceBatch, embedded: Tensor, *, all_positions: bool = False
@@ -122,6 +138,7 @@ class Caser(nn.Module):
         seen = np.minimum(seen, self.length)
         items = torch.cat([embedded, embedded.new_zeros(1, self.dim)])  # row T: no item
         longest = int(seen.max())
+        kernel = self._kernel(longest)
         groups, parts, lower = [], [], 0
         for capacity in [*(c for c in CAPACITIES if c < longest), longest]:
             group = np.flatnonzero((seen > lower) & (seen <= capacity))
@@ -131,29 +148,34 @@ class Caser(nn.Module):
             back = np.arange(capacity)[::-1]  # items before the last one
             places = np.where(back < seen[group, None], last[group, None] - back, len(token))
             rows = torch.from_numpy(places.ravel()).to(embedded.device)
-            parts.append(self._convolve(items.index_select(0, rows).view(-1, capacity, self.dim)))
+            x = items.index_select(0, rows).view(-1, capacity, self.dim)  # (n, c, d)
+            parts.append(self._convolve(x, kernel[(longest - capacity) * self.dim :]))
             groups.append(group)
         if len(parts) == 1:
             return parts[0]
         order = torch.from_numpy(np.argsort(np.concatenate(groups))).to(embedded.device)
         return torch.cat(parts).index_select(0, order)
 
-    def _convolve(self, x: Tensor) -> Tensor:
-        """Features of windows of which only the last c ≤ L rows can hold items. Shape (n, c, d).
+    def _kernel(self, capacity: int) -> Tensor:
+        """The filters of all heights side by side, last rows aligned, shape (c·d, L·n_h).
 
-        A filter of height h reaches at most h - 1 rows into the zeros before; if there are more,
-        it has positions on nothing but zeros, where its value is its bias.
+        Filters higher than c lose the rows that reach into nothing but zeros; above the others
+        are zeros.
         """
+        _, dim, count = self.horizontal.shape
+        height = np.arange(1, self.length + 1)
+        row = height - np.arange(capacity, 0, -1)[:, None]  # (c, L), of the filter
+        rows = np.where(row < 0, len(self.horizontal), height * (height - 1) // 2 + row)
+        index = torch.from_numpy(rows.ravel()).to(self.horizontal.device)
+        padded = torch.cat([self.horizontal, self.horizontal.new_zeros(1, dim, count)])
+        kernel = padded.index_select(0, index).view(capacity, self.length, dim, count)
+        return kernel.transpose(1, 2).reshape(capacity * dim, -1)
+
+    def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
+        """Features of windows of which only the last c ≤ L rows can hold items. Shape (n, c, d)."""
         count, capacity, _ = x.shape
-        zeros = self.length - capacity
-        weighted = self.vertical[:, zeros:] @ x  # (n, n_v, d)
-        signal = F.pad(x.mT, (zeros, 0))  # (n, d, L)
-        largest = []
-        for height, convolution in enumerate(self.horizontal, start=1):
-            assert isinstance(convolution, nn.Conv1d) and convolution.bias is not None
-            reach = min(zeros, height - 1)
-            values = convolution(signal[:, :, zeros - reach :]).amax(-1)  # (n, n_h)
-            if zeros > reach:
-                values = torch.maximum(values, convolution.bias)
-            largest.append(values.relu())  # the largest of ReLUs is the ReLU of the largest
-        return torch.cat([*largest, weighted.reshape(count, -1)], 1)
+        weighted = self.vertical[:, self.length - capacity :] @ x  # (n, n_v, d)
+        largest: Tensor = HorizontalFilters.apply(  # type: ignore[no-untyped-call]
+            x, kernel, self.horizontal_bias
+        )  # (n, L·n_h)
+        return torch.cat([largest, weighted.reshape(count, -1)], 1)
