@@ -2,7 +2,6 @@
 
 import copy
 import csv
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ import uniseq.watch
 from tests.config_runs import composed
 from tests.test_run import run
 from uniseq.config.check import check_config
-from uniseq.errors import ConfigError, UniseqError
+from uniseq.errors import UniseqError
 from uniseq.records.store import read_record
 from uniseq.sphere import pair_statistics, top_items
 from uniseq.watch import SphereWatch
@@ -140,8 +139,3 @@ def test_diverged_vectors_are_an_error_that_says_what_to_do(monkeypatch, tmp_pat
     monkeypatch.setattr(uniseq.watch, "_encode", broken)
     with pytest.raises(UniseqError, match=r"history vectors .* epoch 0: .*lower optimizer\.lr"):
         run(tmp_path, *WATCH)
-
-
-def test_users_spread_over_processes_are_refused():
-    with pytest.raises(ConfigError, match=r"^sphere: .* here are 2: choose sphere=none"):
-        SphereWatch([0]).setup(SimpleNamespace(world_size=2), None, "fit")

@@ -14,7 +14,7 @@ d  dimension of the embeddings
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,6 +37,10 @@ class SequenceBatch:
             last one does (R = B).
         owned: whether the user of triplet r has the target of triplet c; None unless asked for.
             Shape (R, R).
+        shares: where several processes share a batch, how many vectors each adds to those that
+            are gathered, on the host. Items, lengths and users are then this process's alone, and
+            so are a :class:`RankingBatch`'s targets; triplets (R) are the whole batch's, their
+            histories spread over the processes. None for one process.
     """
 
     items: Tensor
@@ -47,6 +51,7 @@ class SequenceBatch:
     users: Tensor
     all_positions: bool = False
     owned: Tensor | None = None
+    shares: tuple[int, ...] | None = None
 
     @classmethod
     def from_histories(cls, histories: Sequence[Sequence[int]]) -> "SequenceBatch":
@@ -77,14 +82,13 @@ class SequenceBatch:
         """The batch with its tensors on ``device``; the lengths stay on the host."""
         if self.items.device == torch.device(device):
             return self
-        return SequenceBatch(
+        return replace(
+            self,
             items=self.items.to(device, non_blocking=non_blocking),
             offsets=self.offsets.to(device, non_blocking=non_blocking),
-            lengths=self.lengths,
             targets=self.targets.to(device, non_blocking=non_blocking),
             negatives=self.negatives.to(device, non_blocking=non_blocking),
             users=self.users.to(device, non_blocking=non_blocking),
-            all_positions=self.all_positions,
             owned=None if self.owned is None else self.owned.to(device, non_blocking=non_blocking),
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning_utilities.core.rank_zero import rank_zero_only
 
 from uniseq.errors import ConfigError
 from uniseq.records.store import write_atomically
@@ -74,8 +75,7 @@ class BestCheckpoint(ModelCheckpoint):
                 f"the run's best checkpoint {before} is gone, without which it cannot be resumed",
             )
         if before.resolve() != now.resolve():
-            now.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(before, now)
+            _copy(before, now)
         moved = {
             **state_dict,
             "dirpath": self.dirpath,
@@ -84,3 +84,9 @@ class BestCheckpoint(ModelCheckpoint):
             "best_k_models": {str(now): state_dict["best_model_score"]},
         }
         super().load_state_dict(moved)
+
+
+@rank_zero_only
+def _copy(before: Path, now: Path) -> None:
+    now.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(before, now)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from uniseq.batch import RankingBatch
+from uniseq.data.datamodule import SequenceDataModule
 from uniseq.errors import ConfigError, UniseqError, require_positive
 from uniseq.module import SequentialRecommender
 from uniseq.sphere.measurement import measure
@@ -42,28 +43,15 @@ class SphereWatch(Callback):
         self.k = k
         self.measurements: list[dict[str, Any]] = []
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse what cannot be measured.
-
-        Raises:
-            ConfigError: when the validation users are spread over several processes.
-        """
-        if trainer.world_size > 1:
-            raise ConfigError(
-                "sphere",
-                f"measures the users of one process, and here are {trainer.world_size}: choose "
-                "sphere=none or trainer.devices=1",
-            )
-
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure, if this is a chosen epoch.
+        """Measure, if this is a chosen epoch, in the process of rank 0; the others go on.
 
         Raises:
             UniseqError: when a vector is not finite.
         """
         epoch = trainer.current_epoch
         fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
-        if not fitting or epoch not in self.epochs:
+        if not fitting or epoch not in self.epochs or not trainer.is_global_zero:
             return
         module = cast(SequentialRecommender, pl_module)
         # An iterator over a loader draws a number from the generator that training goes on with.
@@ -88,7 +76,7 @@ class SphereWatch(Callback):
         # An epoch that is validated more than once keeps its last measurement.
         self.measurements = [m for m in self.measurements if m["epoch"] != epoch]
         self.measurements.append({"epoch": epoch, **measured})
-        pl_module.log_dict(_numbers(measured, "sphere"))
+        pl_module.log_dict(_numbers(measured, "sphere"), rank_zero_only=True)
 
     def state_dict(self) -> dict[str, Any]:
         """What the next process needs to have them all."""
@@ -104,6 +92,9 @@ def _encode(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Histories (B, d), targets (B,), rows and items of the seen (S,), of all that is validated."""
     loader = cast(DataLoader[RankingBatch], trainer.val_dataloaders)
+    if trainer.world_size > 1:  # its batches are this process's share
+        data = cast(SequenceDataModule, trainer.datamodule)  # type: ignore[attr-defined]
+        loader = data.ranking(data.split.validation)
     vectors, targets, rows, items, count = [], [], [], [], 0
     for batch in itertools.islice(loader, int(trainer.num_val_batches[0])):
         batch = batch.to(module.device)

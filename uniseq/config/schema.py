@@ -53,5 +53,11 @@ INCIDENTAL = frozenset(
     {"logger", "sphere", "name", "group", "tags", "data_dir", "results_dir", "ckpt_path", "threads"}
 )
 INCIDENTAL_BELOW = frozenset(
-    {"data_dir", "enable_progress_bar", "enable_model_summary", "log_every_n_steps"}
+    {
+        "data_dir",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "log_every_n_steps",
+        "use_distributed_sampler",
+    }
 )

@@ -12,6 +12,7 @@ from uniseq.data.negatives import Negatives
 from uniseq.data.samples import Samples
 from uniseq.data.sequences import Sequences, take_ranges
 from uniseq.data.split import HeldOut
+from uniseq.distributed import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class TrainingBatches(Dataset[SequenceBatch]):
         negatives: draws the negatives.
         count: K, negatives a triplet.
         owned: whether batches tell which users have which of the batch's targets.
+        share: histories that fall to this process. The triplets are the whole batch's in each:
+            they are drawn alike by all, and their vectors are looked up in each one's item table.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class TrainingBatches(Dataset[SequenceBatch]):
         negatives: Negatives,
         count: int,
         owned: bool = False,
+        share: Share | None = None,
     ) -> None:
         self._sequences = sequences
         self._items = sequences.items
@@ -78,20 +82,23 @@ class TrainingBatches(Dataset[SequenceBatch]):
         self._negatives = negatives
         self._count = count
         self._owned = owned
+        self._share = share or Share()
 
     def __getitem__(self, draw: Draw) -> SequenceBatch:
         users, starts, lengths, places = self._samples.locate(draw.samples)
         owners = np.repeat(users, lengths) if self._samples.all_positions else users  # (R,)
         targets = self._items[places]
         rng = np.random.Generator(np.random.SFC64(draw.seed))
+        own = self._share.of(len(users))
         return _batch(
-            self._read(starts, lengths),
-            lengths,
+            self._read(starts[own], lengths[own]),
+            lengths[own],
             targets,
             self._negatives.draw(rng, owners, self._count),  # (R, K)
-            users,
+            users[own],
             self._samples.all_positions,
             _owned(self._sequences, owners, targets) if self._owned else None,
+            self._share.sums(lengths if self._samples.all_positions else np.ones_like(lengths)),
         )
 
     def _read(self, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -109,8 +116,9 @@ def _owned(sequences: Sequences, owners: np.ndarray, targets: np.ndarray) -> tor
     """Whether the user of triplet r has the target of triplet c. Shape (R, R)."""
     order = np.argsort(targets, kind="stable")
     arranged = targets[order]
-    lengths = sequences.lengths[owners]
-    items = take_ranges(sequences.items, sequences.offsets[owners], lengths)
+    begins = sequences.offsets[owners]
+    lengths = sequences.offsets[owners + 1] - begins
+    items = take_ranges(sequences.items, begins, lengths)
     begin, end = (np.searchsorted(arranged, items, side) for side in ("left", "right"))
     rows = np.repeat(np.repeat(np.arange(len(owners)), lengths), end - begin)
     owned = torch.zeros(len(owners), len(owners), dtype=torch.bool)
@@ -126,15 +134,25 @@ class RankingBatches(Dataset[RankingBatch]):
         sequences: the histories.
         held_out: whom to rank for, and which of their items.
         max_length: most recent items that a history keeps; the seen items are always all.
+        share: users of each range that fall to this process.
     """
 
-    def __init__(self, sequences: Sequences, held_out: HeldOut, max_length: int) -> None:
+    def __init__(
+        self,
+        sequences: Sequences,
+        held_out: HeldOut,
+        max_length: int,
+        share: Share | None = None,
+    ) -> None:
+        self._share = share or Share()
         self._sequences = sequences
         self._held_out = held_out
         self._max_length = max_length
 
     def __getitem__(self, rows: range) -> RankingBatch:
         sequences = self._sequences
+        shares = self._share.sums(np.ones(len(rows), dtype=np.int64))
+        rows = rows[self._share.of(len(rows))]
         users = self._held_out.users[rows.start : rows.stop]
         targets = self._held_out.places[rows.start : rows.stop]
         begins = sequences.offsets[users]
@@ -151,6 +169,7 @@ class RankingBatches(Dataset[RankingBatch]):
                 sequences.items[targets],
                 np.empty((len(users), 0), dtype=np.int64),
                 users,
+                shares=shares,
             ),
             seen_rows=torch.from_numpy(seen // sequences.num_items),
             seen_items=torch.from_numpy(seen % sequences.num_items),
@@ -165,6 +184,7 @@ def _batch(
     users: np.ndarray,
     all_positions: bool = False,
     owned: torch.Tensor | None = None,
+    shares: tuple[int, ...] | None = None,
 ) -> SequenceBatch:
     return SequenceBatch(
         items=torch.from_numpy(items).long(),
@@ -175,4 +195,5 @@ def _batch(
         users=torch.from_numpy(users),
         all_positions=all_positions,
         owned=owned,
+        shares=shares,
     )

@@ -1,7 +1,7 @@
 """One data module for every data set: the source is what differs."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Literal, TypeVar
 
@@ -13,9 +13,10 @@ from uniseq.batch import RankingBatch, SequenceBatch
 from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
 from uniseq.data.negatives import Negatives
 from uniseq.data.samples import Prefixes, Samples, WholeSequences
-from uniseq.data.sequences import Sequences, take_ranges, without_repeats
+from uniseq.data.sequences import Sequences, take_parts, without_repeats
 from uniseq.data.sources import Source
-from uniseq.data.split import HeldOut, Split, by_time, leave_one_out
+from uniseq.data.split import HeldOut, Split, by_time, leave_one_out, sample_users
+from uniseq.distributed import Share
 from uniseq.errors import ConfigError, DataError, require_positive
 
 Batch = TypeVar("Batch")
@@ -37,8 +38,8 @@ class SequenceDataModule(LightningDataModule):
 
     Args:
         source: where the histories come from.
-        batch_size: training triplets a batch. Sums over pairs make β depend on it; the paper's
-            is 256.
+        batch_size: training triplets a batch, of all processes together. Sums over pairs make β
+            depend on it; the paper's is 256.
         samples: ``prefixes``, the paper's scheme: every prefix of the training part is a sample
             and its last position the only one trained; or ``sequences``: every user is a sample
             and all positions are trained in one pass.
@@ -55,7 +56,9 @@ class SequenceDataModule(LightningDataModule):
             :mod:`uniseq.data.split`.
         held_out_share: of the interactions in each of the validation and the test period of
             ``split=time``.
-        eval_batch_size: users ranked at a time.
+        eval_batch_size: users ranked at a time, by all processes together.
+        eval_users: how many users are ranked in validation and in test, at most: a sample of
+            those held out, see :func:`uniseq.data.split.sample_users`. None ranks all of them.
         seed: of the order of the samples and of the negatives.
 
     Raises:
@@ -76,6 +79,7 @@ class SequenceDataModule(LightningDataModule):
         split: Literal["leave_one_out", "time"] = "leave_one_out",
         held_out_share: float = 0.1,
         eval_batch_size: int = 1024,
+        eval_users: int | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -84,6 +88,7 @@ class SequenceDataModule(LightningDataModule):
             max_length=max_length,
             negatives=negatives,
             eval_batch_size=eval_batch_size,
+            eval_users=1 if eval_users is None else eval_users,
         )
         choices = {
             "samples": (samples, list(SCHEMES)),
@@ -114,8 +119,10 @@ class SequenceDataModule(LightningDataModule):
         self.split_by = split
         self.held_out_share = held_out_share
         self.eval_batch_size = eval_batch_size
+        self.eval_users = eval_users
         self.seed = seed
         self.owned = False  # set where the objective asks for `Triplets.owned`
+        self.share = Share()  # set where several processes share each batch
 
     @cached_property
     def sequences(self) -> Sequences:
@@ -126,13 +133,22 @@ class SequenceDataModule(LightningDataModule):
     @cached_property
     def split(self) -> Split:
         """What trains, validates and tests, from the first use on."""
-        return SPLITS[self.split_by](self.sequences, self.held_out_share)
+        split = SPLITS[self.split_by](self.sequences, self.held_out_share)
+        if self.eval_users is None:
+            return split
+        return Split(
+            split.train,
+            sample_users(split.validation, self.eval_users),
+            sample_users(split.test, self.eval_users),
+        )
 
     @property
     def training_items(self) -> np.ndarray:
         """The items of all training interactions, one user after the other. Shape (≤ M,)."""
-        sequences = self.sequences
-        return take_ranges(sequences.items, sequences.offsets[:-1], self.split.train)
+        return np.concatenate(list(self._training_parts()))
+
+    def _training_parts(self) -> Iterator[np.ndarray]:
+        return take_parts(self.sequences.items, self.sequences.offsets, self.split.train)
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
         """Shuffled training batches.
@@ -150,27 +166,32 @@ class SequenceDataModule(LightningDataModule):
                 "no history leaves a training sample; it takes an item, the next one, and those "
                 "that are held out",
             )
-        counts = np.bincount(self.training_items, minlength=sequences.num_items)
+        counts = np.zeros(sequences.num_items, dtype=np.int64)
+        for items in self._training_parts():
+            counts += np.bincount(items, minlength=sequences.num_items)
         negatives = Negatives(sequences, counts, self.negatives_power)
-        batches = TrainingBatches(sequences, samples, negatives, self.negatives, self.owned)
+        batches = TrainingBatches(
+            sequences, samples, negatives, self.negatives, self.owned, self.share
+        )
         sampler = EpochBatches(samples, self.batch_size, self.seed)
         return DataLoader(batches, batch_size=None, sampler=sampler, collate_fn=_unchanged)
 
     def val_dataloader(self) -> DataLoader[RankingBatch]:
         """The users of the validation part, each with their held-out item as target."""
-        return self._ranking(self.split.validation)
+        return self.ranking(self.split.validation, self.share)
 
     def test_dataloader(self) -> DataLoader[RankingBatch]:
         """The users of the test part, each with their held-out item as target."""
-        return self._ranking(self.split.test)
+        return self.ranking(self.split.test, self.share)
 
-    def _ranking(self, held_out: HeldOut) -> DataLoader[RankingBatch]:
+    def ranking(self, held_out: HeldOut, share: Share | None = None) -> DataLoader[RankingBatch]:
+        """The users of a part, those of a share of each batch only where one is given."""
         count = len(held_out.users)
         rows = [
             range(start, min(start + self.eval_batch_size, count))
             for start in range(0, count, self.eval_batch_size)
         ]
-        batches = RankingBatches(self.sequences, held_out, self.max_length)
+        batches = RankingBatches(self.sequences, held_out, self.max_length, share)
         return DataLoader(batches, batch_size=None, sampler=rows, collate_fn=_unchanged)
 
 

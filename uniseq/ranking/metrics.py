@@ -15,6 +15,7 @@ class MeanGain(Metric):
     Args:
         k: length of the recommendation list; targets below it gain nothing.
         gain: gain of ranks, counted from 1. Shape (B,) float64 to the same shape.
+        gathered: whether a process is given the ranks of all; else their sums are added up.
 
     Raises:
         ConfigError: when k is not positive.
@@ -25,8 +26,8 @@ class MeanGain(Metric):
     total: Tensor
     users: Tensor
 
-    def __init__(self, k: int, gain: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
+    def __init__(self, k: int, gain: Callable[[Tensor], Tensor], gathered: bool = False) -> None:
+        super().__init__(sync_on_compute=not gathered)
         require_positive(k=k)
         self.k = k
         self.gain = gain
@@ -46,8 +47,8 @@ class MeanGain(Metric):
 class HitRate(MeanGain):
     """HR@K: the share of users whose target is among the first K. Equals recall@K here."""
 
-    def __init__(self, k: int) -> None:
-        super().__init__(k, torch.ones_like)
+    def __init__(self, k: int, gathered: bool = False) -> None:
+        super().__init__(k, torch.ones_like, gathered)
 
 
 class NDCG(MeanGain):
@@ -56,15 +57,15 @@ class NDCG(MeanGain):
     With one relevant item the ideal gain is 1, so that DCG and NDCG are the same.
     """
 
-    def __init__(self, k: int) -> None:
-        super().__init__(k, _discount)
+    def __init__(self, k: int, gathered: bool = False) -> None:
+        super().__init__(k, _discount, gathered)
 
 
 class MRR(MeanGain):
     """MRR@K: 1 / rank for a target among the first K."""
 
-    def __init__(self, k: int) -> None:
-        super().__init__(k, torch.reciprocal)
+    def __init__(self, k: int, gathered: bool = False) -> None:
+        super().__init__(k, torch.reciprocal, gathered)
 
 
 def _discount(ranks: Tensor) -> Tensor:
@@ -74,9 +75,17 @@ def _discount(ranks: Tensor) -> Tensor:
 METRICS = {"HR": HitRate, "NDCG": NDCG, "MRR": MRR}
 
 
-def ranking_metrics(ks: Iterable[int], prefix: str = "") -> MetricCollection:
-    """HR, NDCG and MRR at each K, named like ``HR@10``."""
+def ranking_metrics(
+    ks: Iterable[int], prefix: str = "", *, gathered: bool = False
+) -> MetricCollection:
+    """HR, NDCG and MRR at each K, named like ``HR@10``.
+
+    Args:
+        ks: cut-offs.
+        prefix: of the names.
+        gathered: whether a process is given the ranks of all, so that none waits for another's.
+    """
     metrics: dict[str, Metric | MetricCollection] = {
-        f"{name}@{k}": metric(k) for k in ks for name, metric in METRICS.items()
+        f"{name}@{k}": metric(k, gathered) for k in ks for name, metric in METRICS.items()
     }
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)
