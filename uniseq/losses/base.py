@@ -17,7 +17,8 @@ class Triplets:
         history: h'. Shape (R, d).
         positive: i'. Shape (R, d).
         negatives: j'. Shape (R, K, d).
-        items: the whole item table, raw (not mapped by the similarity). Shape (N, d).
+        items: the whole item table, raw (not mapped by the similarity); for objectives whose
+            ``reads_items`` is not false. Shape (N, d).
         targets: ids of the positives, rows of ``items``. Shape (R,).
         unit: whether history, positive and negatives are of unit norm already.
         owned: whether the user of triplet r has the positive of triplet c, its own included;
@@ -36,7 +37,9 @@ class Triplets:
 class Objective(Protocol):
     """A loss over one batch of triplets.
 
-    One that needs ``Triplets.owned`` says so by an attribute ``reads_owned`` that is true.
+    One that needs ``Triplets.owned`` says so by an attribute ``reads_owned`` that is true, and one
+    that never looks at ``Triplets.items`` by ``reads_items`` that is false: of a large table only
+    the rows in the batch are then up to date.
     """
 
     def __call__(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:

@@ -26,6 +26,8 @@ def loss_bce(positive: Tensor, negatives: Tensor) -> Tensor:
 class BCELoss(nn.Module):
     """L_rec as pointwise binary cross-entropy, see :func:`loss_bce`."""
 
+    reads_items = False
+
     def forward(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and itself as the term ``rec``."""
         rec = loss_bce(*scores(triplets))

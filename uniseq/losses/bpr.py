@@ -25,6 +25,8 @@ def loss_bpr(positive: Tensor, negatives: Tensor) -> Tensor:
 class BPRLoss(nn.Module):
     """L_rec as pairwise ranking, see :func:`loss_bpr`."""
 
+    reads_items = False
+
     def forward(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and itself as the term ``rec``."""
         rec = loss_bpr(*scores(triplets))

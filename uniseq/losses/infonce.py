@@ -50,6 +50,8 @@ class InfoNCELoss(nn.Module):
         ConfigError: when the temperature is not positive or ``mask`` is none of the three.
     """
 
+    reads_items = False
+
     def __init__(
         self,
         temperature: float = 0.1,

@@ -91,6 +91,11 @@ class UniformityLoss(nn.Module):
         """Whether the recommendation loss needs ``Triplets.owned``."""
         return getattr(self.rec, "reads_owned", False)
 
+    @property
+    def reads_items(self) -> bool:
+        """Whether the recommendation loss may look at ``Triplets.items``."""
+        return self.rec is not None and getattr(self.rec, "reads_items", True)
+
     def forward(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
         """The total and its unweighted terms ``rec``, ``hom`` and ``het``, each divided by R."""
         terms: dict[str, Tensor] = {}
