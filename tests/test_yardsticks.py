@@ -1,10 +1,12 @@
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.data.cases import ITEMS, ListSource, make_sequences, tiny_synthetic
+from uniseq import yardsticks as implementation
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.yardsticks import yardsticks
 
@@ -107,3 +109,53 @@ def test_the_optimum_is_above_all_others_and_hits_as_often_as_expected():
     hits = np.sort(source.probabilities(histories), axis=1)[:, -10:].sum(1)
     deviation = math.sqrt((hits * (1 - hits)).sum()) / 400
     assert abs(found["optimum"]["masked/HR@10"] - hits.mean()) < 3 * deviation
+
+
+def test_a_sample_of_users_has_the_figures_of_its_users():
+    source = tiny_synthetic(num_users=80)
+    data = SequenceDataModule(source, eval_users=10)
+    found = yardsticks(data, ks=(10,))
+    alone = SequenceDataModule(source, eval_batch_size=1)
+    rows = [int(np.searchsorted(data.split.test.users, user)) for user in data.split.test.users]
+    assert rows == list(range(10))
+    # Only the split differs: what is counted is everybody's.
+    alone.split = replace(alone.split, test=data.split.test)
+    assert yardsticks(alone, ks=(10,)) == found
+    assert yardsticks(SequenceDataModule(source), ks=(10,)) != found
+    hits = found["optimum"]["masked/HR@10"] * 10
+    assert hits == pytest.approx(round(hits), abs=1e-5)
+
+
+@pytest.mark.parametrize("cells", [1, 100, 10**6])
+def test_how_many_probabilities_are_held_does_not_matter(monkeypatch, cells):
+    data = SequenceDataModule(tiny_synthetic(), eval_batch_size=20)
+    whole = yardsticks(data, ks=(5,))
+    monkeypatch.setattr(implementation, "CELLS", cells)
+    assert yardsticks(data, ks=(5,)) == whole
+
+
+def test_memory_does_not_grow_with_users_times_items():
+    users, items = 400, 10**6
+    rng = np.random.default_rng(0)
+    histories = rng.integers(items, size=(users, 8)).tolist()
+    data = SequenceDataModule(ListSource(histories, num_items=items))
+    data.sequences  # noqa: B018
+    tracemalloc.start()
+    found = yardsticks(data, ks=(10,))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert list(found) == UNTRAINED
+    assert peak < 120e6  # a dozen arrays of the catalogue; users × items at 8 bytes are 3.2 GB
+
+
+def test_true_probabilities_of_a_large_catalogue_are_held_a_few_at_a_time():
+    data = SequenceDataModule(tiny_synthetic(num_items=200_000, num_clusters=200), eval_users=40)
+    data.source.chain, data.split  # noqa: B018
+    (batch,) = data.test_dataloader()
+    tracemalloc.start()
+    ranks = implementation._by_truth(data, data.source, batch)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert ranks.masked.shape == (40,)
+    assert ranks.masked.tolist() == ranks.unmasked.tolist()
+    assert peak < 40e6  # all at once are 64 MB and as much again to compare

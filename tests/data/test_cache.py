@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from tests.data.cases import make_sequences
-from uniseq.data.cache import ARRAYS, Preparation, fingerprint_of, prepared_once
+from uniseq.data.cache import (
+    ARRAYS,
+    Preparation,
+    fingerprint_of,
+    generated_once,
+    prepared_once,
+    save_in_parts,
+)
 from uniseq.errors import DataError
 
 MET = Preparation(lines=9, duplicates=1, bad_lines=2, first_bad_line="line 3 is blank")
@@ -114,3 +121,38 @@ def test_processes_that_start_at_once_prepare_once(root, tmp_path):
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert [process.communicate()[0].strip() for process in started] == ["3"] * 3
     assert called.read_text() == "prepared\n"
+
+
+def save(folder):
+    np.save(folder / "squares.npy", np.arange(4) ** 2)
+
+
+def test_what_is_generated_comes_from_disk_the_second_time(root):
+    for write in (save, never):
+        arrays = generated_once("key", 32, write, ("squares",))
+        assert arrays["squares"].tolist() == [0, 1, 4, 9]
+        assert isinstance(arrays["squares"].base, np.memmap)
+
+
+def test_a_generated_array_that_is_damaged_is_named(root):
+    generated_once("key", 32, save, ("squares",))
+    path = root.parent / "generated" / "key" / "squares.npy"
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(DataError, match=r"generated/key: is damaged .*remove the folder"):
+        generated_once("key", 32, never, ("squares",))
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("UNISEQ_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(DataError, match=r"file/generated: cannot be used as a cache: Not a dir"):
+        generated_once("key", 32, save, ("squares",))
+
+
+@pytest.mark.parametrize("parts", [[], [3], [0, 2, 5, 0, 1]])
+def test_an_array_saved_in_parts_reads_like_one(tmp_path, parts):
+    arrays = [np.arange(10 * n, 10 * n + size, dtype=np.int32) for n, size in enumerate(parts)]
+    save_in_parts(tmp_path / "a.npy", np.dtype(np.int32), sum(parts), iter(arrays))
+    found = np.load(tmp_path / "a.npy")
+    assert found.dtype == np.int32
+    assert found.tolist() == [value for array in arrays for value in array.tolist()]

@@ -118,6 +118,7 @@ def test_the_trainer_gives_each_epoch_its_own_order():
         ("max_length", 0),
         ("negatives", 0),
         ("eval_batch_size", -3),
+        ("eval_users", 0),
         ("samples", "prefix"),
         ("seed", -1),
         ("split", "random"),

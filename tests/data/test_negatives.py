@@ -1,9 +1,13 @@
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.data.cases import ITEMS, history_lists, make_sequences, negatives_of
+from uniseq.data import negatives as implementation
 from uniseq.data.negatives import Negatives
 from uniseq.errors import DataError
 
@@ -159,3 +163,61 @@ def test_what_is_drawn_after_many_rejections_is_distributed_alike(monkeypatch):
     weights = COUNTS**0.75
     weights[[7, 6, 4]] = 0
     assert_drawn_like(drawn, weights)
+
+
+@given(history_lists, st.integers(4, 40), st.integers(0, 2**32))
+def test_many_negatives_are_drawn_as_if_compared_one_by_one(histories, count, seed):
+    negatives = negatives_of(make_sequences(histories))
+    users = np.repeat(np.arange(len(histories)), 3)
+    many = negatives.draw(np.random.default_rng(seed), users, count)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(implementation, "FEW", count + 1)
+        one_by_one = negatives.draw(np.random.default_rng(seed), users, count)
+    assert many.tolist() == one_by_one.tolist()
+    for user, row in zip(users, many.tolist(), strict=True):
+        assert not set(row) & set(histories[user])
+
+
+@given(history_lists, st.integers(1, 8), st.integers(1, 30), st.integers(0, 2**32))
+def test_a_bound_on_what_is_compared_at_once_does_not_matter(histories, count, bound, seed):
+    negatives = negatives_of(make_sequences(histories))
+    users = np.repeat(np.arange(len(histories)), 3)
+    whole = negatives.draw(np.random.default_rng(seed), users, count)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(implementation, "BLOCK", bound)
+        in_parts = negatives.draw(np.random.default_rng(seed), users, count)
+    assert in_parts.tolist() == whole.tolist()
+
+
+@given(history_lists, st.data())
+def test_owned_pairs_are_those_of_a_loop(histories, data):
+    pair = st.tuples(st.integers(0, len(histories) - 1), st.integers(0, ITEMS - 1))
+    drawn = data.draw(st.lists(pair, min_size=1, max_size=20))
+    users, items = np.array(drawn).T
+    found = negatives_of(make_sequences(histories))._owned(users, items)
+    assert found.tolist() == [n for n, (user, item) in enumerate(drawn) if item in histories[user]]
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_nothing_is_held_that_grows_with_the_log(count):
+    # A hundred thousand users with ten items each, as the files in the cache hold them.
+    users, length = 100_000, 10
+    sequences = replace(
+        make_sequences([[0]], num_items=50_000),
+        items=np.random.default_rng(0).integers(50_000, size=users * length).astype(np.int32),
+        offsets=np.arange(0, users * length + 1, length),
+    )
+    counts = np.ones(50_000, dtype=np.int64)
+    chosen = np.arange(0, users, 400)
+    tracemalloc.start()
+    drawn = Negatives(sequences, counts).draw(np.random.default_rng(0), chosen, count)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert not (drawn[:, :, None] == sequences.items.reshape(users, 1, length)[chosen]).any()
+    assert peak < 4 * len(sequences.items)  # 8 bytes an interaction would be twice as much
+
+
+def test_the_first_user_with_all_items_is_named_among_many():
+    histories = [[0, 1, 2, 1, 0], [2, 1, 0, 3], [3, 2, 1, 0, 3, 3]]
+    with pytest.raises(DataError, match="user 102 has all 4 items"):
+        negatives_of(make_sequences(histories, num_items=4))

@@ -1,13 +1,16 @@
 """Histories without their repeats, and slices of a flat array."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.cases import ITEMS, make_sequences
-from uniseq.data.sequences import ranges, without_repeats
+from uniseq.data import sequences as implementation
+from uniseq.data.sequences import ranges, take_parts, user_blocks, without_repeats
 
 
 def histories_of(sequences):
@@ -65,3 +68,55 @@ def test_ranges_are_those_of_a_loop(drawn):
     starts, lengths = np.array(drawn, dtype=np.int64).reshape(-1, 2).T
     expected = [place for start, length in drawn for place in range(start, start + length)]
     assert ranges(starts, lengths).tolist() == expected
+
+
+def test_stretches_of_users_by_hand():
+    offsets = np.array([0, 2, 4, 5, 11, 11, 12])
+    assert list(user_blocks(offsets, 4)) == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    assert list(user_blocks(offsets, 100)) == [slice(0, 6)]
+    assert list(user_blocks(np.array([0, 0, 0]), 4)) == [slice(0, 2)]
+    assert list(user_blocks(np.array([0]), 4)) == []
+
+
+counts = st.lists(st.integers(0, 9), min_size=1, max_size=12)
+
+
+@given(counts, st.integers(1, 20))
+def test_stretches_hold_each_user_once_and_are_bounded(lengths, size):
+    blocks = list(user_blocks(np.concatenate(([0], np.cumsum(lengths))), size))
+    assert [row for block in blocks for row in range(block.start, block.stop)] == list(
+        range(len(lengths))
+    )
+    for block in blocks:
+        assert block.stop > block.start
+        assert sum(lengths[block]) <= size + max(lengths)
+    # No more stretches than it takes, up to one.
+    assert len(blocks) <= sum(lengths) // size + 1
+    assert all(first.stop == second.start for first, second in pairwise(blocks))
+
+
+@given(counts, st.integers(1, 20), st.data())
+def test_parts_are_the_beginnings_of_all_histories(lengths, size, data):
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    taken = [data.draw(st.integers(0, length)) for length in lengths]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(implementation, "BLOCK", size)
+        parts = list(take_parts(np.arange(offsets[-1]), offsets, np.array(taken)))
+    expected = [
+        place
+        for start, count in zip(offsets[:-1].tolist(), taken, strict=True)
+        for place in range(start, start + count)
+    ]
+    assert np.concatenate(parts).tolist() == expected
+
+
+@given(
+    st.lists(st.lists(st.integers(0, ITEMS - 1), max_size=12), min_size=1, max_size=6),
+    st.integers(1, 9),
+)
+def test_repeats_are_dropped_alike_whatever_the_stretches(histories, size):
+    sequences = make_sequences(histories)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(implementation, "BLOCK", size)
+        once = without_repeats(sequences)
+    assert histories_of(once) == [list(dict.fromkeys(history)) for history in histories]

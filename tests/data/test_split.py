@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.data.cases import make_sequences
-from uniseq.data.split import by_time, leakage, leave_one_out
+from uniseq.data import sequences as implementation
+from uniseq.data.split import HeldOut, by_time, leakage, leave_one_out, sample_users
 from uniseq.errors import DataError
 
 
@@ -220,3 +221,58 @@ def test_leakage_is_the_slow_loop(users):
     found = leakage(timed(times, histories))
     assert found == pytest.approx(slow_leakage(times, histories))
     assert all(0 <= share <= 1 for share in found.values())
+
+
+@given(histories_in_time, shares, st.integers(1, 9))
+@settings(max_examples=30)
+def test_the_stretches_that_are_looked_at_together_do_not_matter(times, share, size):
+    sequences = timed(times)
+
+    def outcome():
+        try:
+            split = by_time(sequences, share)
+        except DataError as error:
+            return str(error), leakage(sequences)
+        return split.train.tolist(), pairs(split.validation), pairs(split.test), leakage(sequences)
+
+    whole = outcome()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(implementation, "BLOCK", size)
+        assert outcome() == whole
+
+
+def test_memory_mapped_histories_are_split_like_those_in_memory(tmp_path):
+    sequences = timed([[1, 2, 5, 7], [3, 4, 6], [4, 6, 8, 9]])
+    arrays = {}
+    for name in ("items", "offsets", "times"):
+        np.save(tmp_path / f"{name}.npy", getattr(sequences, name))
+        arrays[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+    mapped = replace(sequences, **arrays)
+    for split_by in (leave_one_out, by_time):
+        expected, found = split_by(sequences, 0.2), split_by(mapped, 0.2)
+        assert found.train.tolist() == expected.train.tolist()
+        assert pairs(found.validation) == pairs(expected.validation)
+        assert pairs(found.test) == pairs(expected.test)
+    assert leakage(mapped) == leakage(sequences)
+
+
+def held_out(count):
+    """Users 0, 3, 6, …, whose held-out interactions lie at 1, 6, 11, …"""
+    return HeldOut(3 * np.arange(count), 1 + 5 * np.arange(count))
+
+
+@given(st.integers(1, 60), st.integers(1, 70))
+def test_a_sample_of_users_is_in_order_and_keeps_their_places(count, size):
+    everybody, sample = held_out(count), sample_users(held_out(count), size)
+    assert len(sample.users) == min(size, count)
+    assert set(pairs(sample)) <= set(pairs(everybody))
+    assert (np.diff(sample.users) > 0).all()
+    assert pairs(sample_users(everybody, size)) == pairs(sample)
+    assert set(pairs(sample)) <= set(pairs(sample_users(everybody, size + 1)))
+
+
+def test_a_sample_is_spread_over_all_users():
+    rows = sample_users(held_out(100_000), 5000).users // 3
+    tenths = np.bincount(rows // 10_000, minlength=10)
+    # Hypergeometric: 500 expected, variance 5000 · .1 · .9 · .95.
+    assert np.abs(tenths - 500).max() < 4 * np.sqrt(427.5)

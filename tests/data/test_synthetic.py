@@ -1,8 +1,13 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.data.cases import tiny_synthetic
 from tests.references import next_item_probabilities
+from uniseq.data.chain import Chain
 from uniseq.data.sources import KnownTruth
 from uniseq.data.synthetic import Synthetic
 from uniseq.errors import ConfigError
@@ -120,7 +125,7 @@ def test_probabilities_are_those_of_the_documented_formula():
     source = tiny_synthetic(num_items=24, num_clusters=3, successors=3, max_length=12)
     popularity = [(rank + 1) ** -0.8 for rank in range(24)]
     popularity = [weight / sum(popularity) for weight in popularity]
-    cluster, successors = source._cluster.tolist(), source._successors.tolist()
+    cluster, successors = source.chain.cluster.tolist(), source.chain.successors.tolist()
     histories = [[0], [5], [5, 17], [23, 4, 9, 1], [2, 3, 4, 5, 6, 7, 8, 9, 10]]
     found = source.probabilities([np.array(history) for history in histories])
     for row, history in zip(found, histories, strict=True):
@@ -130,9 +135,9 @@ def test_probabilities_are_those_of_the_documented_formula():
 
 def test_successors_are_different_items_of_the_same_cluster():
     source = tiny_synthetic()
-    cluster = source._cluster
+    cluster = source.chain.cluster
     assert np.bincount(cluster).tolist() == [10] * 6
-    for item, successors in enumerate(source._successors.tolist()):
+    for item, successors in enumerate(source.chain.successors.tolist()):
         assert len(set(successors)) == 5
         assert item not in successors
         assert {cluster[successor] for successor in successors} == {cluster[item]}
@@ -158,7 +163,7 @@ def test_the_best_ranking_hits_as_often_as_the_probabilities_say(truth, historie
 
 @pytest.mark.parametrize("back", [2, 3])
 def test_the_last_and_the_last_but_one_item_have_their_weights(source, truth, histories, back):
-    likely = source._successors[[history[-back] for history in histories], :2]
+    likely = source.chain.successors[[history[-back] for history in histories], :2]
     expected = np.take_along_axis(truth, likely, axis=1).sum(1)
     hits = np.array([history[-1] in row for history, row in zip(histories, likely, strict=True)])
     assert abs((hits - expected).sum()) < 3 * np.sqrt((expected * (1 - expected)).sum())
@@ -195,6 +200,8 @@ def test_the_source_knows_its_truth():
         ("successors", {"successors": 0}),
         ("successors", {"successors": -1}),
         ("seed", {"seed": -1}),
+        ("num_items", {"num_items": 2**31}),
+        ("mean_length", {"mean_length": float("nan")}),
     ],
 )
 def test_sizes_that_do_not_fit_are_named_by_their_key(key, changed):
@@ -206,3 +213,43 @@ def test_sizes_that_do_not_fit_are_named_by_their_key(key, changed):
 
 def test_ten_clusters_of_six_items_just_fit():
     assert tiny_synthetic(num_clusters=10).load().num_items == 60
+
+
+def test_the_order_of_successors_is_random():
+    # Clusters of four: an item's successors are the three others, in each order equally often.
+    source = tiny_synthetic(num_items=24_000, num_clusters=6000, successors=3)
+    orders = dict.fromkeys(permutations(range(3)), 0)
+    for item, successors in enumerate(source.chain.successors.tolist()):
+        assert item not in successors
+        orders[tuple(np.argsort(successors).tolist())] += 1
+    # 20.5 is the chi-square quantile .999 with 5 degrees of freedom.
+    assert sum((count - 4000) ** 2 / 4000 for count in orders.values()) < 20.5
+
+
+def test_any_successors_of_the_cluster_are_drawn_equally_often():
+    # Clusters of six: 20 ordered pairs of the five others.
+    source = tiny_synthetic(num_items=12_000, num_clusters=2000, successors=2)
+    counts = {}
+    for item, (first, second) in enumerate(source.chain.successors.tolist()):
+        members = np.flatnonzero(source.chain.cluster == source.chain.cluster[item]).tolist()
+        members = members[members.index(item) :] + members[: members.index(item)]
+        pair = members.index(first), members.index(second)
+        counts[pair] = counts.get(pair, 0) + 1
+    assert len(counts) == 20
+    # 43.8 is the chi-square quantile .999 with 19 degrees of freedom.
+    assert sum((count - 600) ** 2 / 600 for count in counts.values()) < 43.8
+
+
+CHAIN = Chain(np.random.default_rng(0), num_items=30, num_clusters=3, successors=4, zipf=1.0)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, 15), min_size=1, max_size=12), st.integers(0, 99))
+def test_histories_have_their_lengths_and_no_item_twice(lengths, seed):
+    items = CHAIN.histories(np.random.default_rng(seed), np.array(lengths))
+    assert items.dtype == np.int32
+    assert len(items) == sum(lengths)
+    for history in np.split(items, np.cumsum(lengths)[:-1]):
+        assert len(set(history.tolist())) == len(history)
+    assert items.min() >= 0
+    assert items.max() < 30

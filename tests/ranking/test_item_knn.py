@@ -137,3 +137,20 @@ def test_blocks_bound_what_is_held(monkeypatch):
     knn([[*rng.integers(0, 40, 6), 0, 0] for _ in range(30)], num_items=40)
     assert len(sizes) > 10
     assert max(sizes) < 2 * 60  # the items of a block, and one that lies across its end
+
+
+@given(history_lists, st.integers(1, 4), st.sets(st.integers(0, ITEMS - 1), min_size=1))
+def test_voters_that_are_not_asked_for_have_no_neighbours(histories, neighbours, chosen):
+    whole = knn(histories, neighbours)._similarities.toarray()
+    voters = np.isin(np.arange(ITEMS), list(chosen))
+    some = ItemKNN(*training(histories), ITEMS, neighbours, voters)._similarities.toarray()
+    assert some.tolist() == np.where(voters[:, None], whole, 0.0).tolist()
+
+
+def test_all_who_can_vote_are_enough():
+    voters = np.zeros(ITEMS, dtype=bool)
+    voters[[item for history in HISTORIES for item in history[:-1]]] = True
+    users = users_to_rank(HISTORIES)
+    assert as_pairs(ItemKNN(*training(HISTORIES), ITEMS, voters=voters).rank(users)) == as_pairs(
+        knn(HISTORIES).rank(users)
+    )

@@ -76,3 +76,13 @@ def test_counts_far_beyond_float32_keep_their_order():
 def test_agrees_with_a_slow_loop(histories):
     found = chain(histories).rank(users_to_rank(histories))
     assert as_pairs(found) == slow_ranks(histories, transition(histories))
+
+
+@given(history_lists)
+def test_counting_after_the_items_that_end_a_history_is_enough(histories):
+    lasts = np.zeros(ITEMS, dtype=bool)
+    lasts[[history[-2] for history in histories]] = True
+    users = users_to_rank(histories)
+    some = Markov(*training(histories), ITEMS, lasts)
+    assert as_pairs(some.rank(users)) == as_pairs(chain(histories).rank(users))
+    assert some._transitions[~lasts].nnz == 0

@@ -2,16 +2,20 @@
 
 import numpy as np
 
-from uniseq.data.sequences import Sequences
+from uniseq.data.sequences import BLOCK, Sequences, ranges
 from uniseq.errors import DataError
+
+FEW = 4  # draws of a user that are compared with the history one by one
+FACTOR = 2654435761  # spreads rows over the table of marks (Knuth's multiplicative hash)
 
 
 class Negatives:
     """Draws items from those outside a user's whole history, uniformly or by popularity.
 
-    One sorted array of (user, item) keys answers for all users; rejected draws are drawn again
-    all at once, and the few that are rejected again and again, where a user has nearly all that
-    is likely, each from what is left to its user.
+    Each draw is compared with the user's own history; nothing is kept that grows with the log.
+    Rejected draws are drawn again all at once, and the few that are
+    rejected again and again, where a user has nearly all that is likely, each from what is left
+    to its user.
 
     Args:
         sequences: the histories.
@@ -26,51 +30,82 @@ class Negatives:
     PATIENCE = 100  # rounds of rejection
 
     def __init__(self, sequences: Sequences, counts: np.ndarray, power: float = 0.0) -> None:
+        self._items, self._offsets = sequences.items, sequences.offsets
         self._num_items = sequences.num_items
-        owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
-        self._keys = np.unique(owners * self._num_items + sequences.items)  # (≤ M,)
         drawable = counts > 0 if power else np.ones(self._num_items, dtype=bool)
-        rows, items = np.divmod(self._keys, self._num_items)
-        owned = np.bincount(rows[drawable[items]], minlength=sequences.num_users)
-        if owned.max() >= drawable.sum():
-            user = sequences.user_ids[int(owned.argmax())]
-            raise DataError(
-                sequences.name,
-                f"user {user} has all {drawable.sum()} items that can be drawn: there is no "
-                "negative; remove the user",
-            )
+        _require_rest(sequences, drawable)
         # Logarithms of the weights: a large power neither overflows nor makes all but one zero.
         self._logits = np.where(drawable, power * np.log(np.maximum(counts, 1)), -np.inf)
         self._cumulative = _cumulative(self._logits) if power else None
 
     def draw(self, rng: np.random.Generator, users: np.ndarray, count: int) -> np.ndarray:
         """Negatives for the given user rows. Shape (R,) to (R, count), integer."""
-        base = np.repeat(users * self._num_items, count)
-        drawn = self._propose(rng, len(base))
-        pending = np.arange(len(base))
+        drawn = self._propose(rng, len(users) * count)
+        pending = self._suspects(users, drawn, count)
         for _ in range(self.PATIENCE):
-            keys = base[pending] + drawn[pending]
-            found = np.searchsorted(self._keys, keys)
-            found[found == len(self._keys)] = 0
-            pending = pending[self._keys[found] == keys]
+            pending = pending[self._owned(users[pending // count], drawn[pending])]
             if not pending.size:
                 break
             drawn[pending] = self._propose(rng, pending.size)
         for place in pending:
-            drawn[place] = self._draw_from_rest(rng, base[place])
+            drawn[place] = self._draw_from_rest(rng, users[place // count])
         return drawn.reshape(len(users), count)
+
+    def _owned(self, users: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """Which of the pairs (users[p], drawn[p]) are in the log, ascending."""
+        begins = self._offsets[users]
+        lengths = self._offsets[users + 1] - begins
+        ends = lengths.cumsum()
+        if len(users) > 1 and ends[-1] > BLOCK:  # a bound on memory, whatever the histories
+            half = len(users) // 2
+            later = half + self._owned(users[half:], drawn[half:])
+            return np.concatenate((self._owned(users[:half], drawn[:half]), later))
+        places = (begins - ends + lengths).repeat(lengths)
+        places += np.arange(len(places))
+        (found,) = (self._items[places] == drawn.repeat(lengths)).nonzero()
+        # Nearly always empty where a catalogue is large; a repeated item is found twice.
+        return np.unique(ends.searchsorted(found, side="right")) if found.size else found
+
+    def _suspects(self, users: np.ndarray, drawn: np.ndarray, count: int) -> np.ndarray:
+        """The draws that may have to be rejected, ascending; all others need not be looked at.
+
+        A table marks hashes of the pairs (row, item) of all histories, so that the histories are
+        read once and not once for each of many draws.
+        """
+        if count < FEW:
+            return np.arange(len(drawn))
+        lengths = self._offsets[users + 1] - self._offsets[users]
+        rows = np.arange(len(users)) * FACTOR
+        size = 1 << min(int(32 * lengths.sum()).bit_length(), 24)
+        marked = np.zeros(size, dtype=bool)
+        items = self._items[ranges(self._offsets[users], lengths)]
+        marked[(rows.repeat(lengths) + items) & (size - 1)] = True
+        return np.flatnonzero(marked[(rows.repeat(count) + drawn) & (size - 1)])
 
     def _propose(self, rng: np.random.Generator, size: int) -> np.ndarray:
         if self._cumulative is None:
             return rng.integers(self._num_items, size=size)
         return _draw_by(self._cumulative, rng, size)
 
-    def _draw_from_rest(self, rng: np.random.Generator, base: int) -> int:
-        """One negative for the user whose keys start at ``base``, without a rejection."""
-        begin, end = np.searchsorted(self._keys, (base, base + self._num_items))
+    def _draw_from_rest(self, rng: np.random.Generator, user: int) -> int:
+        """One negative for a user, without a rejection."""
         logits = self._logits.copy()
-        logits[self._keys[begin:end] - base] = -np.inf
+        logits[self._items[self._offsets[user] : self._offsets[user + 1]]] = -np.inf
         return int(_draw_by(_cumulative(logits), rng, 1)[0])
+
+
+def _require_rest(sequences: Sequences, drawable: np.ndarray) -> None:
+    """Raise DataError for the first user who has every item that can be drawn."""
+    count = int(drawable.sum())
+    # Only a long history can hold them all.
+    for user in np.flatnonzero(sequences.lengths >= count).tolist():
+        items = np.unique(sequences.history(user))
+        if drawable[items].sum() == count:
+            raise DataError(
+                sequences.name,
+                f"user {sequences.user_ids[user]} has all {count} items that can be drawn: there "
+                "is no negative; remove the user",
+            )
 
 
 def _cumulative(logits: np.ndarray) -> np.ndarray:

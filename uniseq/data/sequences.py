@@ -1,7 +1,9 @@
 """Every user's history in one flat array."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,12 +71,41 @@ def require_splittable(sequences: Sequences) -> None:
 
 
 MIN_LENGTH = 3
+BLOCK = 2**20  # interactions looked at together by what looks at all of them
+
+
+def user_blocks(offsets: np.ndarray, size: int | None = None) -> Iterator[slice]:
+    """All users, in order, in stretches of about ``size`` interactions and at least one user.
+
+    What is computed a stretch at a time needs memory for one stretch, not for the log.
+
+    Args:
+        offsets: see :class:`Sequences`.
+        size: interactions; ``BLOCK`` where not given.
+    """
+    size = size or BLOCK
+    cuts = np.searchsorted(offsets, np.arange(size, offsets[-1], size))
+    edges = np.unique([0, *cuts, len(offsets) - 1])
+    for first, end in pairwise(edges.tolist()):
+        yield slice(first, end)
 
 
 def take_ranges(flat: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """``flat[starts[r]:starts[r] + lengths[r]]`` for all r, end to end. Shape (sum(lengths),)."""
     taken: np.ndarray = flat[ranges(starts, lengths)]
     return taken
+
+
+def take_parts(flat: np.ndarray, offsets: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """The first ``lengths[u]`` interactions of each user u, end to end, a stretch at a time.
+
+    Args:
+        flat: items or times of all interactions. Shape (M,).
+        offsets: see :class:`Sequences`.
+        lengths: how many. Shape (U,).
+    """
+    for users in user_blocks(offsets):
+        yield take_ranges(flat, offsets[users], lengths[users])
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -85,10 +116,15 @@ def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 def without_repeats(sequences: Sequences) -> Sequences:
     """Each user's first interaction with each item alone; the identity of the data changes too."""
-    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
-    keys = owners * sequences.num_items + sequences.items
-    kept = np.sort(np.unique(keys, return_index=True)[1])
-    lengths = np.bincount(owners[kept], minlength=sequences.num_users)
+    kept = np.zeros(len(sequences.items), dtype=bool)
+    lengths = sequences.lengths
+    for users in user_blocks(sequences.offsets):
+        start, end = sequences.offsets[users.start], sequences.offsets[users.stop]
+        owners = np.repeat(np.arange(users.stop - users.start), lengths[users])
+        keys = owners * sequences.num_items + sequences.items[start:end]
+        first = np.unique(keys, return_index=True)[1]
+        kept[start + first] = True
+        lengths[users] = np.bincount(owners[first], minlength=users.stop - users.start)
     return replace(
         sequences,
         items=sequences.items[kept],

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from uniseq.data.sequences import MIN_LENGTH, Sequences, ranges, require_splittable
+from uniseq.data.sequences import (
+    MIN_LENGTH,
+    Sequences,
+    require_splittable,
+    take_parts,
+    user_blocks,
+)
 from uniseq.errors import DataError
 
 
@@ -71,13 +77,19 @@ def by_time(sequences: Sequences, share: float) -> Split:
         raise DataError(
             sequences.name, "has no times to split by; use dataset.split=leave_one_out or a raw log"
         )
-    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
-    backwards = np.flatnonzero((times[1:] < times[:-1]) & (owners[1:] == owners[:-1]))
+    begins = np.zeros(len(times) + 1, dtype=bool)
+    begins[sequences.offsets] = True
+    backwards = 1 + np.flatnonzero((times[1:] < times[:-1]) & ~begins[1:-1])
     if backwards.size:
-        user = sequences.user_ids[owners[backwards[0]]]
+        row = np.searchsorted(sequences.offsets, backwards[0], side="right") - 1
+        user = sequences.user_ids[row]
         raise DataError(sequences.name, f"the history of user {user} is not in order of time")
     first, second = np.quantile(times, [1 - 2 * share, 1 - share])
-    train = np.bincount(owners[times < first], minlength=sequences.num_users)
+    train = sequences.lengths
+    for users in user_blocks(sequences.offsets):
+        of_block = times[sequences.offsets[users.start] : sequences.offsets[users.stop]]
+        owners = np.repeat(np.arange(users.stop - users.start), train[users])
+        train[users] = np.bincount(owners[of_block < first], minlength=users.stop - users.start)
     split = Split(
         train, _first_between(sequences, first, second), _first_between(sequences, second, np.inf)
     )
@@ -103,6 +115,21 @@ def _first_between(sequences: Sequences, begin: float, end: float) -> HeldOut:
     return HeldOut(users[known], places[first][known])
 
 
+def sample_users(held_out: HeldOut, count: int) -> HeldOut:
+    """``count`` of the held-out interactions drawn at random, or all where there are no more.
+
+    The draw depends on how many there are to draw from and on nothing else: runs that differ in
+    seed, model or objective rank the same users, and a larger sample holds the smaller one.
+
+    Args:
+        held_out: interactions to draw from.
+        count: how many.
+    """
+    drawn = np.random.default_rng(0).permutation(len(held_out.users))[:count]
+    rows = np.sort(drawn)
+    return HeldOut(held_out.users[rows], held_out.places[rows])
+
+
 def leakage(sequences: Sequences) -> dict[str, float]:
     """How much of the future leave-one-out lets a model see, as shares between 0 and 1.
 
@@ -125,13 +152,18 @@ def leakage(sequences: Sequences) -> dict[str, float]:
     if not long.any():
         return {}
     train = np.where(long, sequences.lengths - 2, 0)
-    trains = ranges(sequences.offsets[:-1], train)
     tests = sequences.offsets[1:][long] - 1
-    training = np.sort(times[trains])
+    training = np.concatenate(list(take_parts(times, sequences.offsets, train)))
+    training.sort()
     tested = times[tests]
     later = len(training) - np.searchsorted(training, tested, side="right")
     first = np.full(sequences.num_items, np.iinfo(np.int64).max)
-    np.minimum.at(first, sequences.items[trains], times[trains])
+    for items, moments in zip(
+        take_parts(sequences.items, sequences.offsets, train),
+        take_parts(times, sequences.offsets, train),
+        strict=True,
+    ):
+        np.minimum.at(first, items, moments)
     first_of_test = first[sequences.items[tests]]
     known = first_of_test < np.iinfo(np.int64).max
     return {

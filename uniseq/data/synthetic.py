@@ -2,12 +2,24 @@
 
 import hashlib
 import json
+import logging
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from uniseq.data.cache import generated_once, save_in_parts
+from uniseq.data.chain import Chain
 from uniseq.data.sequences import Sequences
 from uniseq.errors import ConfigError, require_positive
+
+VERSION = 2  # goes up when the same arguments give other histories than before
+MAPPED = 10**7  # interactions, about, from which on histories are generated onto the disk
+CELLS = 2**20  # users drawn at a time, times max_length
+
+logger = logging.getLogger(__name__)
 
 
 class Synthetic:
@@ -21,6 +33,11 @@ class Synthetic:
     among the items that the user does not have yet (as in the Amazon sets, where nobody buys
     twice): the history's items are left out and the rest is renormalised. Successors lie in the
     item's own cluster; lengths are 5 plus a geometric number, like the 5-core sets.
+
+    Users are drawn in blocks, each from the seed and its own number, so that memory does not grow
+    with their number. Where ``num_users · mean_length`` is below 10 million, histories are drawn
+    anew by each process and held in memory; from there on they are generated once, in minutes,
+    into ``UNISEQ_CACHE_DIR`` and mapped by every run that asks for the same arguments.
 
     Args:
         num_users: U.
@@ -36,7 +53,6 @@ class Synthetic:
         ConfigError: when the sizes do not fit together.
     """
 
-    WEIGHTS = (0.45, 0.15, 0.25, 0.15)  # last, one before, cluster, everywhere
     MIN_LENGTH = 5
 
     def __init__(
@@ -55,13 +71,15 @@ class Synthetic:
             raise ConfigError("zipf", f"must lie between 0 and 3, not {zipf}")
         if seed < 0:
             raise ConfigError("seed", f"must be 0 or more, not {seed}")
+        if num_items > np.iinfo(np.int32).max:
+            raise ConfigError("num_items", f"must be below 2³¹, not {num_items}")
         if not 1 <= num_clusters <= num_items // (successors + 1):
             raise ConfigError(
                 "num_clusters",
                 f"{num_clusters} clusters of {num_items} items cannot each hold an item and its "
                 f"{successors} successors",
             )
-        if mean_length < self.MIN_LENGTH:
+        if not mean_length >= self.MIN_LENGTH:
             raise ConfigError(
                 "mean_length", f"must be at least {self.MIN_LENGTH}, not {mean_length}"
             )
@@ -86,91 +104,57 @@ class Synthetic:
         self.mean_length = mean_length
         self.max_length = max_length
         self.seed = seed
-        rng = np.random.default_rng([seed, 0])
-        popularity = np.arange(1, num_items + 1, dtype=np.float64) ** -zipf
-        self._popularity = popularity / popularity.sum()  # (N,), most popular item first
-        self._cluster = rng.permutation(num_items) % num_clusters  # (N,)
-        # Items cluster by cluster, with the popularity accumulated along them: one search in the
-        # stretch of a cluster draws from it by popularity.
-        self._by_cluster = np.argsort(self._cluster, kind="stable")
-        sizes = np.bincount(self._cluster, minlength=num_clusters)
-        self._cluster_start = np.concatenate(([0], np.cumsum(sizes)))
-        self._cumulative = np.concatenate(([0.0], np.cumsum(self._popularity[self._by_cluster])))
-        self._total = np.cumsum(self._popularity)
-        self._successors = self._draw_successors(rng, successors)  # (N, S)
-        strength = 0.5 ** np.arange(successors)
-        self._strength = strength / strength.sum()  # (S,)
 
-    def _draw_successors(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """For each item ``count`` different items of its cluster, itself left out."""
-        chosen = np.empty((self.num_items, count), dtype=np.int64)
-        for start, end in zip(self._cluster_start[:-1], self._cluster_start[1:], strict=True):
-            members = self._by_cluster[start:end]
-            size = len(members)
-            # Distinct offsets 1 … size - 1 around the circle of members.
-            steps = rng.random((size, size - 1)).argpartition(count - 1, axis=1)[:, :count] + 1
-            chosen[members] = members[(np.arange(size)[:, None] + steps) % size]
-        return chosen
+    @cached_property
+    def chain(self) -> Chain:
+        """Popularity, clusters and successors, drawn on first use."""
+        given = self._arguments
+        names = ("num_items", "num_clusters", "successors", "zipf")
+        return Chain(np.random.default_rng([self.seed, 0]), **{name: given[name] for name in names})
 
     def load(self) -> Sequences:
-        """Draw all histories, all users one step at a time."""
-        rng = np.random.default_rng([self.seed, 1])
-        extra = rng.geometric(1 / (self.mean_length - self.MIN_LENGTH + 1), self.num_users) - 1
-        lengths = np.minimum(self.MIN_LENGTH + extra, self.max_length)
-        order = np.argsort(-lengths, kind="stable")
-        drawn = np.full((self.num_users, int(lengths.max())), -1, dtype=np.int64)
-        ordered = lengths[order]
-        for step in range(drawn.shape[1]):
-            active = int(np.searchsorted(-ordered, -step, side="left"))  # lengths > step
-            drawn[:active, step] = self._draw_new(rng, drawn[:active, :step])
-        histories = np.empty_like(drawn)
-        histories[order] = drawn
-        kept = np.arange(drawn.shape[1]) < lengths[:, None]
-        digest = hashlib.sha256(json.dumps(self._arguments, sort_keys=True).encode()).hexdigest()
+        """All histories, drawn or mapped.
+
+        Raises:
+            DataError: when the cache cannot be written, or has no room for them.
+        """
+        identity = json.dumps({**self._arguments, "version": VERSION}, sort_keys=True)
+        digest = hashlib.sha256(identity.encode()).hexdigest()
+        expected = int(self.num_users * self.mean_length)
+        if expected < MAPPED:
+            offsets = self._offsets()
+            items = np.concatenate(list(self._blocks(offsets)))
+        else:
+            needed = 4 * expected + 8 * self.num_users
+            arrays = generated_once(digest, needed, self._write, ("offsets", "items"))
+            offsets, items = arrays["offsets"], arrays["items"]
         return Sequences(
             name="synthetic",
-            items=histories[kept].astype(np.int32),
-            offsets=np.concatenate(([0], np.cumsum(lengths))),
+            items=items,
+            offsets=offsets,
             item_ids=np.arange(1, self.num_items + 1),
             user_ids=np.arange(1, self.num_users + 1),
             fingerprint=f"synthetic-{digest}",
         )
 
-    def _draw_new(self, rng: np.random.Generator, history: np.ndarray) -> np.ndarray:
-        """One item each that is not in the history. Shape (n, length) to (n,)."""
-        drawn: np.ndarray = self._draw(rng, history)
-        while True:
-            again = np.flatnonzero((history == drawn[:, None]).any(1))
-            if not again.size:
-                return drawn
-            drawn[again] = self._draw(rng, history[again])
+    def _offsets(self) -> np.ndarray:
+        rng = np.random.default_rng([self.seed, 1])
+        extra = rng.geometric(1 / (self.mean_length - self.MIN_LENGTH + 1), self.num_users) - 1
+        lengths = np.minimum(self.MIN_LENGTH + extra, self.max_length)
+        return np.concatenate(([0], np.cumsum(lengths)))
 
-    def _draw(self, rng: np.random.Generator, history: np.ndarray) -> np.ndarray:
-        """One item each from q, items of the history allowed. Shape (n, length) to (n,)."""
-        count, length = history.shape
-        everywhere: np.ndarray = np.searchsorted(
-            self._total, rng.random(count) * self._total[-1], side="right"
-        )
-        everywhere = np.minimum(everywhere, self.num_items - 1)
-        if length == 0:
-            return everywhere
-        last = history[:, -1]
-        before = history[:, -2] if length > 1 else last
-        strength = rng.choice(len(self._strength), size=count, p=self._strength)
-        low, high = (self._cluster_start[self._cluster[last] + side] for side in (0, 1))
-        level = self._cumulative[low] + rng.random(count) * (
-            self._cumulative[high] - self._cumulative[low]
-        )
-        inside = np.clip(np.searchsorted(self._cumulative, level, side="right") - 1, low, high - 1)
-        part = rng.choice(4, size=count, p=self.WEIGHTS)
-        options = (
-            self._successors[last, strength],
-            self._successors[before, strength],
-            self._by_cluster[inside],
-            everywhere,
-        )
-        chosen: np.ndarray = np.choose(part, options)
-        return chosen
+    def _blocks(self, offsets: np.ndarray) -> Iterator[np.ndarray]:
+        """The items of one block of users after the other."""
+        size = max(1, CELLS // self.max_length)
+        for number, start in enumerate(range(0, self.num_users, size)):
+            lengths = np.diff(offsets[start : start + size + 1])
+            yield self.chain.histories(np.random.default_rng([self.seed, 2, number]), lengths)
+
+    def _write(self, folder: Path) -> None:
+        offsets = self._offsets()
+        logger.info("drawing %d interactions, once", offsets[-1])
+        np.save(folder / "offsets.npy", offsets)
+        save_in_parts(folder / "items.npy", np.dtype(np.int32), offsets[-1], self._blocks(offsets))
 
     def probabilities(self, histories: list[np.ndarray]) -> np.ndarray:
         """True probabilities of the next item: the scores of the best possible ranking.
@@ -181,16 +165,4 @@ class Synthetic:
         Returns:
             Shape (len(histories), N), float64; 0 for the items of the history.
         """
-        result = np.empty((len(histories), self.num_items))
-        near, far, cluster, everywhere = self.WEIGHTS
-        for row, history in enumerate(histories):
-            last = history[-1]
-            before = history[-2] if len(history) > 1 else last
-            q = everywhere * self._popularity
-            own = self._cluster == self._cluster[last]
-            q = q + cluster * np.where(own, self._popularity, 0.0) / self._popularity[own].sum()
-            q[self._successors[last]] += near * self._strength
-            q[self._successors[before]] += far * self._strength
-            q[history] = 0.0
-            result[row] = q / q.sum()
-        return result
+        return self.chain.probabilities(histories)

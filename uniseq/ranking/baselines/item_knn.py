@@ -36,16 +36,24 @@ class ItemKNN:
         items: item of each training interaction. Shape (M,).
         num_items: N.
         neighbours: nearest items that each item votes for.
+        voters: whether a history to be ranked for may hold the item, one of them at least; only
+            such items get neighbours. Shape (N,), or None for all.
 
     Raises:
         ConfigError: when ``neighbours`` is not positive.
     """
 
     def __init__(
-        self, users: np.ndarray, items: np.ndarray, num_items: int, neighbours: int = NEIGHBOURS
+        self,
+        users: np.ndarray,
+        items: np.ndarray,
+        num_items: int,
+        neighbours: int = NEIGHBOURS,
+        voters: np.ndarray | None = None,
     ) -> None:
         require_positive(neighbours=neighbours)
-        self._similarities = _similarities(users, items, num_items, neighbours)
+        rows = np.arange(num_items) if voters is None else np.flatnonzero(voters)
+        self._similarities = _similarities(users, items, num_items, neighbours, rows)
         self._scores = PersonalScores(np.zeros(num_items))
 
     def rank(self, batch: RankingBatch) -> Ranks:
@@ -57,37 +65,41 @@ class ItemKNN:
 
 
 def _similarities(
-    users: np.ndarray, items: np.ndarray, num_items: int, neighbours: int
+    users: np.ndarray, items: np.ndarray, num_items: int, neighbours: int, rows: np.ndarray
 ) -> csr_array:
-    """Row j: similarities of item j to its nearest items. Shape (N, N), sparse."""
+    """Row j: similarities of item j to its nearest items, for j in ``rows``. (N, N), sparse."""
     num_users = int(users.max(initial=-1)) + 1
-    ones = np.ones(len(users))
+    ones = np.ones(len(users), dtype=np.int32)
     by_item = csr_array((ones, (items, users)), shape=(num_items, num_users))
-    by_item.data[:] = 1.0  # a repeated item is one that the user has had
+    by_item.data[:] = 1  # a repeated item is one that the user has had
     by_user = by_item.T.tocsr()
     size = np.diff(by_item.indptr).astype(np.float64)  # (N,)
-    products = np.cumsum(by_item @ np.diff(by_user.indptr).astype(np.float64))  # (N,)
+    products = np.cumsum((by_item @ np.diff(by_user.indptr).astype(np.float64))[rows])  # (rows,)
     cuts = np.searchsorted(products, np.arange(BLOCK, products[-1], BLOCK))
-    edges = np.unique([0, *cuts, num_items])
+    edges = np.unique([0, *cuts, len(rows)])
     blocks = []
-    for start, stop in pairwise(edges):
-        block = by_item[start:stop] @ by_user  # (stop - start, N) users in common
-        rows = start + np.repeat(np.arange(stop - start), np.diff(block.indptr))
-        cosine = block.data / np.sqrt(size[rows] * size[block.indices])
+    for own in (rows[start:stop] for start, stop in pairwise(edges)):
+        block = by_item[own] @ by_user  # (items of the block, N) users in common
+        owners = np.repeat(own, np.diff(block.indptr))
+        cosine = block.data / np.sqrt(size[owners] * size[block.indices])
         block.data = np.rint(cosine / GRAIN) * GRAIN
-        block.data[rows == block.indices] = 0.0
+        block.data[owners == block.indices] = 0.0
         block.eliminate_zeros()
         blocks.append(_nearest(block, neighbours))
-    return vstack(blocks, format="csr")
+    found = vstack(blocks, format="csr")
+    lengths = np.zeros(num_items, dtype=np.int64)
+    lengths[rows] = np.diff(found.indptr)
+    begins = np.concatenate(([0], np.cumsum(lengths)))
+    return csr_array((found.data, found.indices, begins), shape=(num_items, num_items))
 
 
 def _nearest(block: csr_array, neighbours: int) -> csr_array:
     """Each row's ``neighbours`` largest entries, and those that tie with the last of them."""
     lengths = np.diff(block.indptr)
-    rows = np.repeat(np.arange(len(lengths)), lengths)
-    ordered = np.append(block.data[np.lexsort((-block.data, rows))], 0.0)
-    # A row without entries looks at some other row's, for nobody.
-    least = ordered[block.indptr[:-1] + np.minimum(lengths, neighbours) - 1]
+    least = np.zeros(len(lengths))
+    for row in np.flatnonzero(lengths > neighbours):
+        own = block.data[block.indptr[row] : block.indptr[row + 1]]
+        least[row] = np.partition(own, -neighbours)[-neighbours]
     block.data[block.data < np.repeat(least, lengths)] = 0.0
     block.eliminate_zeros()
     return block

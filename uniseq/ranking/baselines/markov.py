@@ -24,15 +24,26 @@ class Markov:
         users: user of each training interaction, in ascending order. Shape (M,).
         items: items of all training interactions, a user's oldest first. Shape (M,).
         num_items: N.
+        lasts: whether a history to be ranked for may end in the item; only what follows such
+            items is counted. Shape (N,), or None for all.
     """
 
-    def __init__(self, users: np.ndarray, items: np.ndarray, num_items: int) -> None:
-        (before,) = np.nonzero(users[:-1] == users[1:])
-        pairs = (items[before], items[before + 1])
+    def __init__(
+        self,
+        users: np.ndarray,
+        items: np.ndarray,
+        num_items: int,
+        lasts: np.ndarray | None = None,
+    ) -> None:
         counts = Popularity(items, num_items).counts
-        weight = np.full(len(before), 1.0 + counts.max(initial=0))
+        counted = users[:-1] == users[1:]
+        if lasts is not None:
+            counted &= lasts[items[:-1]]
+        pairs = (items[:-1][counted], items[1:][counted])
         # Entries of the same pair are added up.
-        self._transitions = csr_array((weight, pairs), shape=(num_items, num_items))
+        ones = np.ones(len(pairs[0]), dtype=np.int32)
+        transitions = csr_array((ones, pairs), shape=(num_items, num_items))
+        self._transitions = transitions * (1.0 + counts.max(initial=0))
         self._scores = PersonalScores(counts.astype(np.float64))
 
     def rank(self, batch: RankingBatch) -> Ranks:
