@@ -40,6 +40,7 @@ def test_a_run_leaves_a_whole_record(tmp_path):
     assert {"train/loss", "train/rec", "train/hom", "train/het"} <= content["epochs"][0].keys()
     assert {"val/masked/NDCG@10", "val/unmasked/HR@10"} <= content["epochs"][0].keys()
     assert content["dataset"]["users"] == 120
+    assert content["dataset"]["ranked_users"] == {"validation": 120, "test": 120}
     assert content["dataset"]["fingerprint"].startswith("synthetic-")
     assert set(content["yardsticks"]) == {
         "popularity",
@@ -67,6 +68,15 @@ def test_the_kept_ranks_give_the_recorded_metrics(tmp_path):
         assert record.test[f"{side}/HR@5"] == pytest.approx((values <= 5).mean())
         gains = np.where(values <= 10, 1 / np.log2(values + 1.0), 0)
         assert record.test[f"{side}/NDCG@10"] == pytest.approx(gains.mean(), rel=1e-5)
+
+
+def test_a_sample_of_users_is_ranked_and_counted(tmp_path):
+    record = run(tmp_path, "trainer.max_epochs=1", "dataset.eval_users=30")
+    assert record.dataset["ranked_users"] == {"validation": 30, "test": 30}
+    assert record.config["dataset"]["eval_users"] == 30
+    ranks = np.load(tmp_path / record.ranks_file)["masked"]
+    assert ranks.shape == (30,)
+    assert record.test["masked/HR@10"] == pytest.approx((ranks <= 10).mean())
 
 
 def test_the_same_seed_gives_the_same_record_and_another_does_not(tmp_path):

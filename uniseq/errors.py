@@ -1,6 +1,8 @@
 """The errors that are the user's to mend: one line that says where, what and what to do."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 
 class UniseqError(Exception):
@@ -20,6 +22,10 @@ class ConfigError(UniseqError):
         super().__init__(f"{key}: {problem}")
         self.key = key
         self.problem = problem
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """So that another process can hand it over."""
+        return type(self), (self.key, self.problem)
 
     def under(self, path: str) -> "ConfigError":
         """The same fault, named from the root of the config."""
@@ -51,6 +57,10 @@ class DataError(UniseqError):
         self.where = str(where)
         self.problem = problem
         self.line = line
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that another process can hand it over."""
+        return partial(type(self), line=self.line), (self.where, self.problem)
 
 
 def require_rate(**rates: float) -> None:

@@ -1,12 +1,10 @@
 """Train, rank and record one run: ``python -m uniseq.run backbone=sasrec loss=uniform``."""
 
-import logging
 import os
 import platform
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from omegaconf import DictConfig
 from uniseq.config.check import build, check_config, explain_command, identity
 from uniseq.config.paths import conf_dir
 from uniseq.errors import ConfigError, UniseqError
+from uniseq.lean import load_trainer
 from uniseq.records.record import Record, hash_config
 from uniseq.records.store import write_ranks, write_record
 
@@ -28,12 +27,15 @@ def train(cfg: DictConfig, folder: Path) -> Record:
 
     Args:
         cfg: a composed config.
-        folder: where checkpoints, logs, record and picture go.
+        folder: where checkpoints, logs, record and picture go. Of several processes only the
+            one of rank 0 writes.
 
     Raises:
         UniseqError: on config or data that cannot be used. A record of the failed run is written
             first.
     """
+    from uniseq.processes import leads
+
     began = time.perf_counter()
     plain = check_config(cfg)
     record = Record(
@@ -56,8 +58,10 @@ def train(cfg: DictConfig, folder: Path) -> Record:
         record.timings["wall_s"] = time.perf_counter() - began
         record.timings["peak_memory_mb"] = _peak_memory_mb()
         _finish_wandb(failed=record.status != "finished")
-        path = write_record(folder, record)
-    _summarise(record, path)
+        if leads():
+            path = write_record(folder, record)
+    if leads():
+        _summarise(record, path)
     return record
 
 
@@ -69,11 +73,12 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
     from uniseq.data.split import leakage
     from uniseq.history import History
     from uniseq.module import SequentialRecommender
+    from uniseq.processes import leads, share_of
     from uniseq.ranking.ranks import join_ranks
-    from uniseq.yardsticks import yardsticks
 
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
+    record.environment["threads"] = torch.get_num_threads()
     data = build(cfg.dataset)
     sequences = data.sequences
     record.dataset = {
@@ -83,6 +88,8 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
         "interactions": len(sequences.items),
         "fingerprint": sequences.fingerprint,
     }
+    held_out = {"validation": data.split.validation, "test": data.split.test}
+    record.dataset["ranked_users"] = {part: len(of.users) for part, of in held_out.items()}
     if sequences.times is not None:
         record.dataset["leave_one_out_leaks"] = leakage(sequences)
     seed_everything(cfg.seed, verbose=False)
@@ -102,6 +109,8 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
     watch = build(cfg.sphere)
     kept = [history] if watch is None else [history, watch]
     trainer, stopping, best = _trainer(cfg, folder, kept)
+    data.share = share_of(trainer, data.batch_size, cfg.threads)
+    record.environment["processes"] = data.share.world
     for logger in trainer.loggers:
         logger.log_hyperparams(record.config)
         record.environment["logger"] = {"type": type(logger).__name__, "run": logger.version}
@@ -126,10 +135,14 @@ def _train(cfg: DictConfig, folder: Path, record: Record) -> None:
         for name, value in trainer.callback_metrics.items()
         if name.startswith("test/")
     }
+    if not leads():
+        return
     ranks = join_ranks(module.ranks)
     record.ranks_file = write_ranks(
         folder, ranks.masked.cpu().numpy(), ranks.unmasked.cpu().numpy()
     ).name
+    from uniseq.yardsticks import yardsticks  # here, as it loads scipy
+
     record.yardsticks = yardsticks(data, list(cfg.ranking.ks))
 
 
@@ -221,31 +234,18 @@ def _summarise(record: Record, path: Path) -> None:
     print_summary(record, path, draw_curve(record, path.with_name("curve.png")))
 
 
-def _quiet() -> None:
-    """Leave out the trainer's notices that a user can do nothing about."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for message in (
-        ".*does not have many workers.*",
-        ".*treespec.*is deprecated.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
-        ".*Experiment logs directory .* exists and is not empty.*",
-        ".*no logger configured.*",
-        ".*LightningModule.configure_optimizers. returned `None`.*",
-        ".*The number of training batches .* is smaller than the logging interval.*",
-    ):
-        warnings.filterwarnings("ignore", message)
-
-
 def _job(cfg: DictConfig) -> float:
     """One run, in the folder that Hydra made for it; returns the best watched figure."""
-    _quiet()
+    load_trainer()
     record = train(cfg, Path(HydraConfig.get().runtime.output_dir))
     return max(epoch[_watched(cfg)] for epoch in record.epochs)
 
 
 def main() -> None:
     """The command line. Exit status 1, and one line a fault, on input that cannot be used."""
-    asked_for_traceback = os.environ.get(FULL_ERROR) == "1"
+    rank = int(os.environ.get("LOCAL_RANK", 0))
+    # Another rank inherits from rank 0 what follows, whoever asked for it.
+    asked_for_traceback = os.environ.get(FULL_ERROR) == "1" and not rank
     os.environ[FULL_ERROR] = "1"  # so that Hydra hands its errors to us instead of exiting
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # one's own classes, also for the console script
@@ -258,7 +258,8 @@ def main() -> None:
         known = error if isinstance(error, UniseqError) else _explain(error, folder)
         if known is None:
             raise
-        print(f"error: {known}".replace("\n", "\nerror: "), file=sys.stderr)
+        mark = f"error in process {rank}: " if rank else "error: "
+        print(f"{mark}{known}".replace("\n", f"\n{mark}"), file=sys.stderr)
         sys.exit(1)
 
 
@@ -274,4 +275,7 @@ def _explain(error: Exception, folder: Path) -> ConfigError | None:
 
 
 if __name__ == "__main__":
-    main()
+    # By this name, not as __main__, another process finds the job that a launcher hands it.
+    from uniseq import run
+
+    run.main()

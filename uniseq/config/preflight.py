@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.check import build, check_config
 from uniseq.errors import ConfigError, UniseqError
+from uniseq.lean import load_trainer
 
 
 class Preflight(Callback):
@@ -20,6 +21,7 @@ class Preflight(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Exit with status 1 and one line a fault."""
+        load_trainer()
         HydraConfig.instance().set_config(config)
         run = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         try:
