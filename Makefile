@@ -35,7 +35,7 @@ lint: $(INSTALLED)  ## style, types and import rules
 wheel: $(INSTALLED)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
-bench: $(INSTALLED)  ## training and ranking speed against RecBole; needs UNISEQ_DATA_DIR
+bench: $(INSTALLED)  ## speed against RecBole, RecTools and RePlay; needs UNISEQ_DATA_DIR
 	$(MAKE) -C experiments/bench
 
 clean:  ## remove the environment and everything built

@@ -1,4 +1,4 @@
-"""RecBole's SASRec, GRU4Rec or Caser as a measurement worker, next to another framework.
+"""RecBole's SASRec, GRU4Rec or Caser as a measurement worker, next to others; see protocol.py.
 
 It drives RecBole's own components (Config, dataset with prefix augmentation, train loader with its
 negative sampler, model, Trainer) on one interaction file and measures them on request, so that a
@@ -7,18 +7,12 @@ driver can alternate it with another process. Run it in the environment of recbo
     python recbole_peer.py --data FILE [--model SASRec] [--threads 2] [--eval-batch-size 128]
                            [--anomaly shipped|off]
 
-FILE holds one user a line, `user item item item ...`, items in chronological order. When ready the
-worker writes {"ready": true, "train_samples": ..., "startup_s": ..., ...} to stdout, then answers
-each JSON line on stdin with one JSON line:
-
-    {"do": "train", "steps": N}           -> {"seconds", "samples", "loss"}
-    {"do": "rank", "batches": M or null}  -> {"seconds", "users", "hit@10", "ndcg@10"}
-    {"do": "memory"}                      -> {"peak_rss_mb"}
-    {"do": "quit"}                        -> ends (so does the end of stdin)
+FILE holds one user a line, `user item item item ...`, items in chronological order.
 
 A training step is an iteration of Trainer._train_epoch: batch loading, negative sampling, forward,
 backward, optimizer. Ranking is Trainer.evaluate over validation users: every item scored, top ten
-collected, HR@10 and NDCG@10 computed. RecBole masks no history for sequential models (it sets
+collected, HR@10 and NDCG@10 computed; with {"do": "rank", "batches": M} over the first M batches
+of them. RecBole masks no history for sequential models (it sets
 `repeatable`), and a negative may be any item but the target; both are left as they are.
 """
 
@@ -26,15 +20,15 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
-import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING
+
+from protocol import Answer, serve, take_stdout
 
 if TYPE_CHECKING:
     import torch
@@ -74,14 +68,18 @@ hidden_size: 64
 num_layers: 2
 dropout_prob: 0.5
 """,
-    # The last 5 items are what Caser's own code looks at; here its window is the list length.
-    "Caser": """
-MAX_ITEM_LIST_LENGTH: 5
+    # Caser's window is the list length here. Its own code looks at the last 5 items, RecBole's
+    # setting is 50.
+    **{
+        name: f"""
+MAX_ITEM_LIST_LENGTH: {length}
 embedding_size: 64
 nh: 16
 nv: 4
 dropout_prob: 0.5
-""",
+"""
+        for name, length in (("Caser", 5), ("Caser50", 50))
+    },
 }
 
 
@@ -119,6 +117,7 @@ class Worker:
         settings = scratch / "settings.yaml"
         settings.write_text(f"{SETTINGS}{MODELS[model]}eval_batch_size: {eval_batch_size}\n")
         here = {"data_path": str(scratch), "checkpoint_dir": str(scratch / "saved")}
+        model = model.removesuffix("50")
         self.config = Config(model, DATASET, [settings], here)
         seed = self.config["seed"], self.config["reproducibility"]
         init_seed(*seed)
@@ -147,19 +146,24 @@ class Worker:
         self.last_loss: torch.Tensor = self.trainer.model.calculate_loss(batch)
         return self.last_loss
 
-    def train(self, steps: int) -> dict[str, Any]:
+    def train(self, steps: int) -> Answer:
         """Run `steps` iterations of Trainer._train_epoch, going on where the last call ended."""
-        before = self.samples
+        self.samples = 0
         begin = time.perf_counter()
         # In a single process _train_epoch only iterates over its first argument, so a slice of
         # the endless stream lets RecBole's own loop run for an exact number of steps.
         batches = itertools.islice(self.stream, steps)
         self.trainer._train_epoch(batches, self.epoch, loss_func=self._loss)
         seconds = time.perf_counter() - begin
-        loss = self.last_loss.item()
-        return {"seconds": seconds, "samples": self.samples - before, "loss": loss}
+        return {
+            "seconds": seconds,
+            "steps": steps,
+            "samples": self.samples,
+            "users": self.samples,  # each sample has a history of its own
+            "loss": self.last_loss.item(),
+        }
 
-    def rank(self, batches: int | None) -> dict[str, Any]:
+    def rank(self, batches: int | None = None) -> Answer:
         """Run Trainer.evaluate over the validation users, or the first batches of them."""
         loader = self.valid_data
         if batches is not None:
@@ -176,26 +180,8 @@ class Worker:
         }
 
 
-def serve(worker: Worker, commands: TextIO, reply: Callable[[dict[str, Any]], None]) -> None:
-    """Answer one JSON command a line until told to quit."""
-    for line in commands:
-        match json.loads(line):
-            case {"do": "train", "steps": int(steps)}:
-                reply(worker.train(steps))
-            case {"do": "rank", "batches": batches}:
-                reply(worker.rank(batches))
-            case {"do": "memory"}:
-                kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                reply({"peak_rss_mb": kib / 1024})
-            case {"do": "quit"}:
-                return
-            case other:
-                raise ValueError(f"unknown command {other}")
-
-
 def main() -> None:
     """Prepare RecBole, say so, and serve commands."""
-    started = time.perf_counter()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="file of user sequences")
     parser.add_argument("--model", choices=MODELS, default="SASRec")
@@ -205,22 +191,17 @@ def main() -> None:
     args = parser.parse_args()
     # Config reads sys.argv as well and would take `--data=...` for a setting of its own.
     del sys.argv[1:]
-
-    # The protocol keeps the real stdout; whatever RecBole or a library prints goes to stderr.
-    channel = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def reply(message: dict[str, Any]) -> None:
-        print(json.dumps(message), file=channel, flush=True)
+    reply = take_stdout()
 
     options = vars(args)
     data = options.pop("data").resolve()
     with tempfile.TemporaryDirectory(prefix="recbole-") as scratch:
         os.chdir(scratch)  # RecBole writes log_tensorboard/ into the working directory
         worker = Worker(data, Path(scratch), **options)
-        ready = {"ready": True, "train_samples": len(worker.train_data._dataset)}
-        reply(ready | {"startup_s": time.perf_counter() - started} | options)
-        serve(worker, sys.stdin, reply)
+        reply({"ready": True})
+        command = serve(reply, {"train": worker.train, "rank": worker.rank})
+        if command is not None and command["do"] != "quit":
+            raise ValueError(f"unknown command {command}")
 
 
 if __name__ == "__main__":

@@ -1,76 +1,69 @@
-"""uniseq's SASRec, GRU4Rec or Caser as a measurement worker, with the commands of recbole_peer.py.
+"""uniseq's SASRec, GRU4Rec or Caser as a measurement worker, next to others; see protocol.py.
 
 The trainer's own loop runs; a callback holds it after each measured stretch of steps and answers
 the driver. Run in the project's environment:
 
     python uniseq_worker.py --data FILE [--model SASRec] [--threads 2] [--loss bpr]
-                            [--similarity dot]
+                            [--similarity dot] [--batch-users 128]
+
+Without --batch-users every prefix is a sample, 256 a batch. With it whole users are, and all
+positions train in one pass: uniseq counts its batches in triplets, and their number is set so
+that a batch has this many users in the mean.
+
+It knows one command more, which runs the matrix products of its own training steps alone:
+
+    {"do": "products", "steps": N}  -> {"seconds", "steps", "gflop"}
 """
 
 import argparse
-import json
-import sys
 import time
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from protocol import Answer, Hold, take_stdout
+
+if TYPE_CHECKING:
+    from uniseq.data.datamodule import SequenceDataModule
+    from uniseq.module import SequentialRecommender
 
 # Caser with what RecBole's has: an embedding for each user of the file, and ReLU at the end.
 MODELS = {
     "SASRec": ["backbone=sasrec"],
     "GRU4Rec": ["backbone=gru4rec"],
     "Caser": ["backbone=caser", "backbone.relu=true", "dataset.max_length=5"],
+    "Caser50": ["backbone=caser", "backbone.relu=true", "backbone.length=50"],
 }
+CAUGHT = 24  # batches whose products are run, over and over
 
 
-def reply(content: dict[str, Any]) -> None:
-    """One JSON line to the driver."""
-    print(json.dumps(content), file=sys.__stdout__, flush=True)
-
-
-def peak_rss_mb() -> float:
-    """Highest resident memory of this process so far; what exec inherits is not counted."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def main() -> None:
-    """Prepare everything, then obey."""
-    began = time.perf_counter()
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", choices=MODELS, default="SASRec")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--loss", default="bpr")
-    parser.add_argument("--similarity", default="dot")
-    arguments = parser.parse_args()
-
-    import torch
+def prepare(arguments: argparse.Namespace) -> "tuple[SequentialRecommender, SequenceDataModule]":
+    """The module and its data, built from the project's own configuration."""
+    import numpy as np
     from hydra import compose, initialize_config_dir
-    from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+    from lightning.pytorch import seed_everything
 
     from uniseq.config.check import build
     from uniseq.config.paths import conf_dir
-    from uniseq.memory import HostMemoryTrim
     from uniseq.module import SequentialRecommender
-    from uniseq.run import _quiet
 
-    _quiet()
-    torch.set_num_threads(arguments.threads)
+    overrides = [
+        *MODELS[arguments.model],
+        f"loss={arguments.loss}",
+        f"similarity={arguments.similarity}",
+        f"dataset.samples={'prefixes' if arguments.batch_users is None else 'sequences'}",
+        "dataset=file",
+        f"dataset.source.file={arguments.data.name}",
+        f"data_dir={arguments.data.resolve().parent}",
+    ]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose(
-            "config",
-            overrides=[
-                *MODELS[arguments.model],
-                f"loss={arguments.loss}",
-                f"similarity={arguments.similarity}",
-                "dataset=file",
-                f"dataset.source.file={arguments.data.name}",
-                f"data_dir={arguments.data.resolve().parent}",
-            ],
-        )
+        cfg = compose("config", overrides=overrides)
     seed_everything(0, verbose=False)
-    data = build(cfg.dataset)
-    if arguments.model == "Caser":
+    data: SequenceDataModule = build(cfg.dataset)
+    if arguments.batch_users is not None:
+        positions = np.minimum(data.split.train - 1, data.max_length)
+        data.batch_size = round(arguments.batch_users * positions[positions > 0].mean())
+    if arguments.model.startswith("Caser"):
         cfg.backbone.users = data.sequences.num_users
     module = SequentialRecommender(
         build(cfg.backbone),
@@ -79,73 +72,92 @@ def main() -> None:
         build(cfg.optimizer),
         data.sequences.num_items,
     )
+    return module, data
 
-    class Worker(Callback):
-        """Measures stretches of steps inside the trainer's loop."""
 
-        def __init__(self) -> None:
-            self.left = self.samples = 0
-            self.loss = float("nan")
+def rank(module: "SequentialRecommender", data: "SequenceDataModule") -> Answer:
+    """Rank the validation items of all users, as the validation loop does."""
+    import torch
 
-        def on_train_batch_end(
-            self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, _: int
-        ) -> None:
-            """Count the step; when the stretch is over, answer and wait for the next command."""
-            self.left -= 1
-            self.samples += batch.num_triplets
-            self.loss = outputs["loss"]
-            if self.left <= 0:
-                self.obey(trainer, pl_module)
+    module.eval()
+    start, users = time.perf_counter(), 0
+    with torch.inference_mode():
+        module.on_validation_epoch_start()
+        for batch in data.val_dataloader():
+            module.validation_step(batch)
+            users += len(batch.sequences.targets)
+        figures = {name: float(value) for name, value in module.figures("val").items()}
+    seconds = time.perf_counter() - start
+    module.train()
+    return {
+        "seconds": seconds,
+        "users": users,
+        "hit@10": figures["val/unmasked/HR@10"],
+        "ndcg@10": figures["val/unmasked/NDCG@10"],
+    }
 
-        def obey(self, trainer: Trainer, pl_module: LightningModule) -> None:
-            """Report the stretch, then serve commands until the next one that trains."""
-            if self.left == 0 and self.samples:
-                seconds = time.perf_counter() - self.began
-                reply({"seconds": seconds, "samples": self.samples, "loss": float(self.loss)})
-            for line in sys.stdin:
-                command = json.loads(line)
-                if command["do"] == "train":
-                    self.left, self.samples = command["steps"], 0
-                    self.began = time.perf_counter()
-                    return
-                if command["do"] == "rank":
-                    reply(rank(pl_module))
-                elif command["do"] == "memory":
-                    reply({"peak_rss_mb": peak_rss_mb()})
-                else:
-                    break
-            trainer.should_stop = True
-            trainer.limit_train_batches = 0
-            raise SystemExit
+
+class ProductsAlone:
+    """Runs the products of the module's training steps, caught when first asked for."""
+
+    def __init__(self, module: "SequentialRecommender", data: "SequenceDataModule") -> None:
+        self._module = module
+        self._data = data
+        self._caught: list[Any] = []
+
+    def __call__(self, steps: int) -> Answer:
+        """Time the products of so many steps."""
+        import products
+
+        if not self._caught:
+            batches = islice(self._data.train_dataloader(), CAUGHT)
+            module = self._module
+            self._caught = products.catch(lambda b: module.loss(module.triplets(b))[0], batches)
+            self._gflop = sum(map(products.flops, self._caught)) / len(self._caught) / 1e9
+        start = time.perf_counter()
+        for step in islice(cycle(self._caught), steps):
+            products.run(step)
+        seconds = time.perf_counter() - start
+        return {"seconds": seconds, "steps": steps, "gflop": self._gflop}
+
+
+def main() -> None:
+    """Prepare everything, then train until told to quit."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="file of user sequences")
+    parser.add_argument("--model", choices=MODELS, default="SASRec")
+    parser.add_argument("--threads", type=int, default=2, help="torch threads")
+    parser.add_argument("--loss", default="bpr")
+    parser.add_argument("--similarity", default="dot")
+    parser.add_argument("--batch-users", type=int, help="users a batch, all positions trained")
+    arguments = parser.parse_args()
+    reply = take_stdout()
+
+    from uniseq.lean import load_trainer
+
+    load_trainer()  # as the command line does
+    import torch
+    from lightning.pytorch import Callback, LightningModule, Trainer
+
+    from uniseq.memory import HostMemoryTrim
+
+    torch.set_num_threads(arguments.threads)
+    module, data = prepare(arguments)
+    commands = {"rank": lambda: rank(module, data), "products": ProductsAlone(module, data)}
+    hold = Hold(reply, commands)
+
+    class Holding(Callback):
+        """Lets the worker answer between steps."""
 
         def on_train_batch_start(
             self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
         ) -> None:
-            """Before the first step: say that all is ready and wait."""
-            if self.left == 0 and self.samples == 0:
-                samples = len(trainer.train_dataloader.sampler._samples)
-                startup = time.perf_counter() - began
-                reply({"ready": True, "train_samples": samples, "startup_s": startup})
-                self.obey(trainer, pl_module)
+            hold.before_step()
 
-    def rank(pl_module: LightningModule) -> dict[str, float]:
-        """Rank the validation items of all users, as the validation loop does."""
-        pl_module.eval()
-        start, users = time.perf_counter(), 0
-        with torch.inference_mode():
-            pl_module.on_validation_epoch_start()
-            for batch in data.val_dataloader():
-                pl_module.validation_step(batch)
-                users += len(batch.sequences.targets)
-            figures = {name: float(value) for name, value in pl_module.figures("val").items()}
-        seconds = time.perf_counter() - start
-        pl_module.train()
-        return {
-            "seconds": seconds,
-            "users": users,
-            "hit@10": figures["val/unmasked/HR@10"],
-            "ndcg@10": figures["val/unmasked/NDCG@10"],
-        }
+        def on_train_batch_end(
+            self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, _: int
+        ) -> None:
+            hold.after_step(batch.num_triplets, len(batch.lengths), outputs["loss"])
 
     trainer = Trainer(
         max_epochs=-1,
@@ -156,9 +168,8 @@ def main() -> None:
         enable_model_summary=False,
         num_sanity_val_steps=0,
         limit_val_batches=0,
-        callbacks=[HostMemoryTrim(), Worker()],
+        callbacks=[HostMemoryTrim(), Holding()],
     )
-    sys.stdout = sys.stderr
     trainer.fit(module, datamodule=data)
 
 
