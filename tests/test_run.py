@@ -214,3 +214,22 @@ def test_the_sweep_syntax_makes_one_record_a_run(tmp_path):
     )
     betas = {read_record(path).config["loss"]["beta"] for path in tmp_path.glob("*/record.json")}
     assert betas == {0.05, 0.01}
+
+
+def test_testing_a_resumed_run_needs_nothing_of_the_run_it_came_from(tmp_path, monkeypatch):
+    """Its best epoch, taken over, still names the former folder, which may be gone by then."""
+    options = ("trainer.max_epochs=2", "optimizer.lr=0.0")  # no epoch is better than the first
+    run(tmp_path / "a", "trainer.max_epochs=1", "optimizer.lr=0.0")
+    former = tmp_path / "a" / "checkpoints"
+    import lightning.pytorch
+
+    test = lightning.pytorch.Trainer.test
+
+    def moved_away(*arguments, **named):
+        former.rename(tmp_path / "elsewhere")
+        return test(*arguments, **named)
+
+    monkeypatch.setattr(lightning.pytorch.Trainer, "test", moved_away)
+    record = run(tmp_path / "b", *options, f"ckpt_path={former / 'last.ckpt'}")
+    assert record.status == "finished"
+    assert record.best_epoch == 0

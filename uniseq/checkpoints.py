@@ -1,12 +1,12 @@
 """Checkpoints that survive a kill at any moment, and a resumption in another folder."""
 
 import io
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning_utilities.core.rank_zero import rank_zero_only
 
@@ -62,12 +62,19 @@ class BestCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
         )
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Note what is about to begin."""
+        super().setup(trainer, pl_module, stage)
+        self._trains = stage == "fit"
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the best epoch of the interrupted run.
+        """Take over the best epoch of the interrupted run; nothing where the best one is tested.
 
         Raises:
             ConfigError: when its checkpoint is gone.
         """
+        if not self._trains:
+            return
         before, now = Path(state_dict["best_model_path"]), Path(str(self.dirpath), "best.ckpt")
         if not before.is_file():
             raise ConfigError(
@@ -89,4 +96,4 @@ class BestCheckpoint(ModelCheckpoint):
 @rank_zero_only
 def _copy(before: Path, now: Path) -> None:
     now.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(before, now)
+    write_atomically(now, before.read_bytes())

@@ -44,6 +44,8 @@ class History(Callback):
         means = cast(SequentialRecommender, pl_module).epoch_means()
         for name, value in means.items():
             if not math.isfinite(value):
+                # Processes that share the run all find it: none is cut off by another's end.
+                trainer.strategy.barrier()
                 raise UniseqError(
                     f"{name} is {value} in epoch {trainer.current_epoch}: training diverged; "
                     "lower optimizer.lr"
