@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+from uniseq.config.launching import VARIABLES
 
 
 def sweep(seeds: range, processes: int, overrides: list[str]) -> dict[str, float]:
@@ -35,7 +35,7 @@ def sweep(seeds: range, processes: int, overrides: list[str]) -> dict[str, float
             command,
             check=True,
             stdout=subprocess.DEVNULL,
-            env=os.environ | dict.fromkeys(THREADS, "1"),
+            env=os.environ | dict.fromkeys(VARIABLES, "1"),
         )
         wall = time.perf_counter() - began
         records = [json.loads(path.read_text()) for path in Path(folder).glob("*/record.json")]

@@ -10,6 +10,7 @@ targets that count in the loss. The standard library alone is imported here, so 
 works in every peer's environment and start-up time counts nothing that is not theirs.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -19,6 +20,28 @@ from pathlib import Path
 from typing import Any
 
 Answer = dict[str, Any]
+
+# What Lightning's trainers leave out in every worker.
+BARE: dict[str, Any] = {
+    "accelerator": "cpu",
+    "devices": 1,
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+}
+
+
+def worker_options(description: str) -> argparse.ArgumentParser:
+    """The options that every worker has.
+
+    Args:
+        description: the worker's docstring, whose first line is shown.
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="file of user sequences")
+    parser.add_argument("--threads", type=int, default=2, help="torch threads")
+    return parser
 
 
 def take_stdout() -> Callable[[Answer], None]:
@@ -115,9 +138,26 @@ class Hold:
         self._samples = self._users = 0
         self._began = time.perf_counter()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Hold":
-        """Itself: RecTools trains with a copy of the trainer that it was given."""
-        return self
+
+def holding(callback: type, hold: Hold, count: Callable[[Any], tuple[int, int]]) -> Any:
+    """A callback that lets a worker answer between the steps of a Lightning trainer.
+
+    Args:
+        callback: the class of callbacks of the Lightning that the framework uses.
+        hold: what is told of the steps.
+        count: targets that count in the loss of a batch, and its histories.
+    """
+
+    class Holding(callback):
+        def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, number: int) -> None:
+            hold.before_step()
+
+        def on_train_batch_end(
+            self, trainer: Any, module: Any, outputs: Any, batch: Any, number: int
+        ) -> None:
+            hold.after_step(*count(batch), outputs["loss"])
+
+    return Holding()
 
 
 def read_sequences(path: Path) -> tuple[list[int], list[list[int]]]:

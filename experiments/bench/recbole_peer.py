@@ -18,7 +18,6 @@ of them. RecBole masks no history for sequential models (it sets
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import sys
@@ -28,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocol import Answer, serve, take_stdout
+from protocol import Answer, read_sequences, serve, take_stdout, worker_options
 
 if TYPE_CHECKING:
     import torch
@@ -86,10 +85,9 @@ dropout_prob: 0.5
 def write_atomic(source: Path, folder: Path) -> None:
     """Write RecBole's atomic .inter file; the position in the line serves as the timestamp."""
     folder.mkdir()
-    with source.open() as lines, (folder / f"{folder.name}.inter").open("w") as out:
+    with (folder / f"{folder.name}.inter").open("w") as out:
         out.write("user_id:token\titem_id:token\ttimestamp:float\n")
-        for line in lines:
-            user, *items = line.split()
+        for user, items in zip(*read_sequences(source), strict=True):
             out.writelines(f"{user}\t{item}\t{at}\n" for at, item in enumerate(items))
 
 
@@ -182,10 +180,8 @@ class Worker:
 
 def main() -> None:
     """Prepare RecBole, say so, and serve commands."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="file of user sequences")
+    parser = worker_options(__doc__)
     parser.add_argument("--model", choices=MODELS, default="SASRec")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads")
     parser.add_argument("--eval-batch-size", type=int, default=128, help="users ranked at once")
     parser.add_argument("--anomaly", choices=["shipped", "off"], default="shipped")
     args = parser.parse_args()

@@ -17,13 +17,20 @@ from the data set to a table of the ten best items of each user. HR@10 and NDCG@
 from this table outside the measured time.
 """
 
-import argparse
 import time
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocol import Answer, Hold, hit_and_ndcg, read_sequences, take_stdout
+from protocol import (
+    BARE,
+    Answer,
+    Hold,
+    hit_and_ndcg,
+    holding,
+    read_sequences,
+    take_stdout,
+    worker_options,
+)
 
 if TYPE_CHECKING:
     from rectools.dataset import Dataset
@@ -69,15 +76,13 @@ def ranking(model: "SASRecModel", dataset: "Dataset", targets: dict[int, int]) -
 
 def main() -> None:
     """Prepare RecTools and train until told to quit."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="file of user sequences")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads")
+    parser = worker_options(__doc__)
     parser.add_argument("--batch-users", type=int, default=128, help="users a training batch")
     arguments = parser.parse_args()
     reply = take_stdout()
 
     import torch
-    from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
+    from pytorch_lightning import Callback, Trainer, seed_everything
     from rectools.models import SASRecModel
     from rectools.models.nn.transformers.net_blocks import PreLNTransformerLayers
 
@@ -89,31 +94,12 @@ def main() -> None:
     targets = {user: items[-2] for user, items in zip(users, histories, strict=True)}
     hold = Hold(reply, {"rank": lambda: ranking(model, dataset, targets)})
 
-    class Holding(Callback):
-        """Lets the worker answer between steps."""
-
-        def on_train_batch_start(
-            self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-        ) -> None:
-            hold.before_step()
-
-        def on_train_batch_end(
-            self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, _: int
-        ) -> None:
-            hold.after_step(int((batch["y"] != 0).sum()), len(batch["y"]), outputs["loss"])
+    def count(batch: dict[str, Any]) -> tuple[int, int]:
+        return int((batch["y"] != 0).sum()), len(batch["y"])
 
     def trainer() -> Trainer:
         """As RecTools makes it, but for the callback and the end."""
-        return Trainer(
-            max_epochs=-1,
-            accelerator="cpu",
-            devices=1,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            callbacks=[Holding()],
-        )
+        return Trainer(**BARE, max_epochs=-1, callbacks=[holding(Callback, hold, count)])
 
     model = SASRecModel(
         n_blocks=2,

@@ -22,14 +22,22 @@ users, with what they have had left out, into tensors of the ten best items of e
 and NDCG@10 are computed from these outside the measured time.
 """
 
-import argparse
 import tempfile
 import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocol import Answer, Hold, hit_and_ndcg, read_sequences, take_stdout
+from protocol import (
+    BARE,
+    Answer,
+    Hold,
+    hit_and_ndcg,
+    holding,
+    read_sequences,
+    take_stdout,
+    worker_options,
+)
 
 if TYPE_CHECKING:
     from replay.data.nn import ParquetModule, TensorSchema
@@ -156,9 +164,7 @@ def sasrec(schema: "TensorSchema", bucket: int) -> "SasRec":
 
 def main() -> None:
     """Prepare RePlay and train until told to quit."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="file of user sequences")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads")
+    parser = worker_options(__doc__)
     parser.add_argument("--batch-users", type=int, default=128, help="users a training batch")
     parser.add_argument("--bucket", type=int, default=32, help="histories a bucket; 0 for none")
     arguments = parser.parse_args()
@@ -166,7 +172,7 @@ def main() -> None:
 
     import numpy as np
     import torch
-    from lightning import Callback, LightningModule, Trainer, seed_everything
+    from lightning import Callback, Trainer, seed_everything
     from replay.nn.lightning import LightningModule as ReplayModule
     from replay.nn.lightning.callback import TorchTopItemsCallback
     from replay.nn.lightning.optimizer import OptimizerFactory
@@ -181,14 +187,6 @@ def main() -> None:
     encoded = [[numbers[item] for item in items] for items in histories]
     targets = {user: items[-2] for user, items in enumerate(encoded)}
     schema = describe(len(catalogue))
-    quiet: dict[str, Any] = {
-        "accelerator": "cpu",
-        "devices": 1,
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
 
     def module() -> ReplayModule:
         return ReplayModule(model, optimizer_factory=OptimizerFactory(learning_rate=3e-4))
@@ -199,7 +197,7 @@ def main() -> None:
             top_k=TOP, query_column="user_id", postprocessors=[SeenItemsFilter(len(catalogue))]
         )
         begin = time.perf_counter()
-        trainer = Trainer(**quiet, callbacks=[best])
+        trainer = Trainer(**BARE, callbacks=[best])
         trainer.predict(module(), datamodule=predicted, return_predictions=False)
         users, items, _ = best.get_result()
         seconds = time.perf_counter() - begin
@@ -209,19 +207,9 @@ def main() -> None:
 
     hold = Hold(reply, {"rank": rank})
 
-    class Holding(Callback):
-        """Lets the worker answer between steps."""
-
-        def on_train_batch_start(
-            self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-        ) -> None:
-            hold.before_step()
-
-        def on_train_batch_end(
-            self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, _: int
-        ) -> None:
-            counted = batch["target_padding_mask"]
-            hold.after_step(int(counted.sum()), len(counted), outputs["loss"])
+    def count(batch: dict[str, Any]) -> tuple[int, int]:
+        counted = batch["target_padding_mask"]
+        return int(counted.sum()), len(counted)
 
     with tempfile.TemporaryDirectory(prefix="replay-") as scratch:
         parts = [items[:-2] for items in encoded]
@@ -230,7 +218,9 @@ def main() -> None:
             for _ in range(2)
         )
         model = sasrec(schema, arguments.bucket)
-        trainer = Trainer(**quiet, max_epochs=-1, limit_val_batches=0, callbacks=[Holding()])
+        trainer = Trainer(
+            **BARE, max_epochs=-1, limit_val_batches=0, callbacks=[holding(Callback, hold, count)]
+        )
         trainer.fit(module(), datamodule=trained)
 
 

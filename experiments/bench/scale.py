@@ -24,11 +24,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compose import compose, recommender
 from machine import describe
-from protocol import peak_rss_mb
+from omegaconf import DictConfig
+from protocol import BARE, peak_rss_mb
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
+    from uniseq.data.datamodule import SequenceDataModule
+    from uniseq.module import SequentialRecommender
 
 Figures = dict[str, Any]
 
@@ -53,29 +56,34 @@ class Watch:
         return {"seconds": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
 
 
-def compose(times: int) -> "DictConfig":
+def config(times: int) -> DictConfig:
     """The run's config at so many times Beauty."""
-    import hydra
-
-    from uniseq.config.paths import conf_dir
-
     users, items = min(times * USERS, MOST_USERS), min(times * ITEMS, MOST_ITEMS)
-    overrides = [
-        f"dataset.source.num_users={users}",
-        f"dataset.source.num_items={items}",
-        f"dataset.source.num_clusters={items // CLUSTER}",
-        f"dataset.source.mean_length={times * INTERACTIONS / users:.4f}",
-        f"dataset.eval_users={RANKED}",
-    ]
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return hydra.compose("config", overrides=overrides)
+    return compose(
+        [
+            f"dataset.source.num_users={users}",
+            f"dataset.source.num_items={items}",
+            f"dataset.source.num_clusters={items // CLUSTER}",
+            f"dataset.source.mean_length={times * INTERACTIONS / users:.4f}",
+            f"dataset.eval_users={RANKED}",
+        ]
+    )
+
+
+def both(times: int) -> "tuple[SequenceDataModule, SequentialRecommender]":
+    """The data at so many times Beauty, and the model."""
+    from uniseq.config.check import build
+
+    cfg = config(times)
+    data: SequenceDataModule = build(cfg.dataset)
+    return data, recommender(cfg, data)
 
 
 def prepare(times: int) -> Figures:
     """Draw the histories, as the first run does."""
     from uniseq.config.check import build
 
-    data = build(compose(times).dataset)
+    data = build(config(times).dataset)
     watch = Watch()
     sequences = data.sequences
     return {
@@ -109,13 +117,13 @@ def train(times: int) -> Figures:
                 self.took = self.watch.read()
 
     clock = Clock()
-    cfg = compose(times)
-    data, module = build_both(cfg)
+    data, module = both(times)
     trainer = Trainer(
         max_epochs=1,
         limit_train_batches=1.0 if times <= WHOLE_EPOCHS else WARM + STEPS,
+        num_sanity_val_steps=0,
         callbacks=[HostMemoryTrim(), clock],
-        **LOOP,
+        **BARE,
     )
     trainer.fit(module, train_dataloaders=(loader := data.train_dataloader()))
     return {
@@ -131,10 +139,10 @@ def rank(times: int) -> Figures:
     """Rank as the test does, with a model that has learnt nothing."""
     from lightning.pytorch import Trainer
 
-    data, module = build_both(compose(times))
+    data, module = both(times)
     loader = data.test_dataloader()
     watch = Watch()
-    Trainer(**LOOP).test(module, loader, verbose=False)
+    Trainer(**BARE).test(module, loader, verbose=False)
     return {**watch.read(), "users": len(data.split.test.users)}
 
 
@@ -143,7 +151,7 @@ def yardsticks(times: int) -> Figures:
     from uniseq import yardsticks as implementation
     from uniseq.config.check import build
 
-    data = build(compose(times).dataset)
+    data = build(config(times).dataset)
     users = len(data.split.test.users)
     watch = Watch()
     figures = implementation.yardsticks(data, [10])
@@ -152,33 +160,6 @@ def yardsticks(times: int) -> Figures:
     return {**took, "users": users, "masked/NDCG@10": found}
 
 
-def build_both(cfg: "DictConfig") -> tuple[Any, Any]:
-    """The data module and the model."""
-    from lightning.pytorch import seed_everything
-
-    from uniseq.config.check import build
-    from uniseq.module import SequentialRecommender
-
-    seed_everything(0, verbose=False)
-    data = build(cfg.dataset)
-    module = SequentialRecommender(
-        build(cfg.backbone),
-        build(cfg.similarity),
-        build(cfg.loss),
-        build(cfg.optimizer),
-        data.sequences.num_items,
-    )
-    return data, module
-
-
-LOOP: dict[str, Any] = {
-    "accelerator": "cpu",
-    "logger": False,
-    "enable_checkpointing": False,
-    "enable_progress_bar": False,
-    "enable_model_summary": False,
-    "num_sanity_val_steps": 0,
-}
 STAGES: dict[str, Callable[[int], Figures]] = {
     "prepare": prepare,
     "train": train,

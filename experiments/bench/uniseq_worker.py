@@ -18,10 +18,9 @@ It knows one command more, which runs the matrix products of its own training st
 import argparse
 import time
 from itertools import cycle, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from protocol import Answer, Hold, take_stdout
+from protocol import BARE, Answer, Hold, holding, take_stdout, worker_options
 
 if TYPE_CHECKING:
     from uniseq.data.datamodule import SequenceDataModule
@@ -40,12 +39,9 @@ CAUGHT = 24  # batches whose products are run, over and over
 def prepare(arguments: argparse.Namespace) -> "tuple[SequentialRecommender, SequenceDataModule]":
     """The module and its data, built from the project's own configuration."""
     import numpy as np
-    from hydra import compose, initialize_config_dir
-    from lightning.pytorch import seed_everything
+    from compose import compose, recommender
 
     from uniseq.config.check import build
-    from uniseq.config.paths import conf_dir
-    from uniseq.module import SequentialRecommender
 
     overrides = [
         *MODELS[arguments.model],
@@ -56,23 +52,14 @@ def prepare(arguments: argparse.Namespace) -> "tuple[SequentialRecommender, Sequ
         f"dataset.source.file={arguments.data.name}",
         f"data_dir={arguments.data.resolve().parent}",
     ]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose("config", overrides=overrides)
-    seed_everything(0, verbose=False)
+    cfg = compose(overrides)
     data: SequenceDataModule = build(cfg.dataset)
     if arguments.batch_users is not None:
         positions = np.minimum(data.split.train - 1, data.max_length)
         data.batch_size = round(arguments.batch_users * positions[positions > 0].mean())
     if arguments.model.startswith("Caser"):
         cfg.backbone.users = data.sequences.num_users
-    module = SequentialRecommender(
-        build(cfg.backbone),
-        build(cfg.similarity),
-        build(cfg.loss),
-        build(cfg.optimizer),
-        data.sequences.num_items,
-    )
-    return module, data
+    return recommender(cfg, data), data
 
 
 def rank(module: "SequentialRecommender", data: "SequenceDataModule") -> Answer:
@@ -123,10 +110,8 @@ class ProductsAlone:
 
 def main() -> None:
     """Prepare everything, then train until told to quit."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="file of user sequences")
+    parser = worker_options(__doc__)
     parser.add_argument("--model", choices=MODELS, default="SASRec")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads")
     parser.add_argument("--loss", default="bpr")
     parser.add_argument("--similarity", default="dot")
     parser.add_argument("--batch-users", type=int, help="users a batch, all positions trained")
@@ -137,7 +122,7 @@ def main() -> None:
 
     load_trainer()  # as the command line does
     import torch
-    from lightning.pytorch import Callback, LightningModule, Trainer
+    from lightning.pytorch import Callback, Trainer
 
     from uniseq.memory import HostMemoryTrim
 
@@ -146,29 +131,15 @@ def main() -> None:
     commands = {"rank": lambda: rank(module, data), "products": ProductsAlone(module, data)}
     hold = Hold(reply, commands)
 
-    class Holding(Callback):
-        """Lets the worker answer between steps."""
-
-        def on_train_batch_start(
-            self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-        ) -> None:
-            hold.before_step()
-
-        def on_train_batch_end(
-            self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, _: int
-        ) -> None:
-            hold.after_step(batch.num_triplets, len(batch.lengths), outputs["loss"])
+    def count(batch: Any) -> tuple[int, int]:
+        return batch.num_triplets, len(batch.lengths)
 
     trainer = Trainer(
+        **BARE,
         max_epochs=-1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         num_sanity_val_steps=0,
         limit_val_batches=0,
-        callbacks=[HostMemoryTrim(), Holding()],
+        callbacks=[HostMemoryTrim(), holding(Callback, hold, count)],
     )
     trainer.fit(module, datamodule=data)
 
