@@ -8,6 +8,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.paths import conf_dir
+from uniseq.records.record import Record
+from uniseq.run import train
 
 # A data set on which an epoch takes a tenth of a second.
 TINY = (
@@ -28,3 +30,8 @@ def composed(overrides: Sequence[str] = (), config_dir: Path | None = None) -> D
         cfg = compose("config", overrides=list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
     return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+
+
+def run(folder: Path, *overrides: str) -> Record:
+    """A tiny run of this process, in a folder."""
+    return train(composed([*TINY, f"results_dir={folder}", *overrides]), folder)

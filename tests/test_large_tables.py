@@ -3,15 +3,10 @@
 import pytest
 import torch
 
-from tests.config_runs import TINY, composed
+from tests.config_runs import run
 from uniseq.losses import BCELoss, BPRLoss, InfoNCELoss, UniformityLoss
 from uniseq.module import SequentialRecommender
-from uniseq.run import train
 from uniseq.table import Table
-
-
-def run(folder, *overrides):
-    return train(composed([*TINY, f"results_dir={folder}", *overrides]), folder)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests import config_runs
 from tests.backbones.cases import sasrec
 from tests.config_runs import TINY, composed
 from tests.data.cases import ListSource, make_sequences
@@ -22,8 +23,7 @@ from uniseq.similarity import Cosine
 
 
 def run(folder: Path, *overrides: str):
-    fixed = (f"results_dir={folder}", "trainer.max_epochs=1")
-    return train(composed([*TINY, *fixed, *overrides]), folder)
+    return config_runs.run(folder, "trainer.max_epochs=1", *overrides)
 
 
 class TimedLog:

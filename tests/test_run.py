@@ -12,16 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.config_runs import TINY, composed
+from tests.config_runs import TINY, composed, run
 from uniseq.errors import ConfigError, DataError, UniseqError
 from uniseq.records.store import read_record
 from uniseq.run import train
 
 EXAMPLES = Path(__file__).parents[1] / "experiments" / "examples"
-
-
-def run(folder: Path, *overrides: str):
-    return train(composed([*TINY, f"results_dir={folder}", *overrides]), folder)
 
 
 def repeatable(record) -> dict:

@@ -110,7 +110,8 @@ class RowwiseAdam(torch.optim.Adam):
         behind = self._behind[table]
         if not behind.holds(grad._indices()[0]):
             grad = grad.coalesce()
-        behind.step(grad._indices()[0], grad._values(), float(group["lr"]), group["eps"])
+            behind.catch_up(grad._indices()[0])
+        behind.step(grad._values(), float(group["lr"]), group["eps"])
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the library's Adam, every row up to date."""
@@ -184,6 +185,8 @@ class _Behind:
     def catch_up_all(self) -> None:
         """Bring all rows up to date."""
         self.release()
+        if self._base == self._now:  # no step since they were
+            return
         for begin in range(0, len(self._last), self.BLOCK):
             behind = self._last[begin : begin + self.BLOCK] < self._now
             self.catch_up(behind.nonzero().flatten() + begin)
@@ -203,10 +206,10 @@ class _Behind:
             self._square.index_copy_(0, self._held, square)
             self._held = None
 
-    def step(self, rows: Tensor, grad: Tensor, lr: float, eps: float) -> None:
-        """Adam's step for the rows of a gradient, shape (n,) and (n, d); the others fall behind."""
-        if not self.holds(rows):
-            self.catch_up(rows)
+    def step(self, grad: Tensor, lr: float, eps: float) -> None:
+        """Adam's step for the rows held, by their gradient (n, d); the others fall behind."""
+        rows = self._held
+        assert rows is not None
         self._now += 1
         root = (1 - self._beta2**self._now) ** 0.5
         weight = lr * root / (1 - self._beta1**self._now)

@@ -7,10 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from tests.config_runs import TINY, composed
+from tests.config_runs import TINY, run
 from uniseq.errors import ConfigError
 from uniseq.records.store import read_record
-from uniseq.run import train
 
 NO_DROPOUT = ("backbone.dropout=0", "backbone.attention_dropout=0")
 WATCH = ("sphere=watch", "sphere.epochs=[0]")
@@ -18,7 +17,7 @@ FIXED = (*TINY, *NO_DROPOUT)
 
 
 def alone(folder, *overrides):
-    return train(composed([*FIXED, f"results_dir={folder}", *overrides]), folder)
+    return run(folder, *NO_DROPOUT, *overrides)
 
 
 def command(folder, *overrides, status=0):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from uniseq.data.sequences import BLOCK, Sequences, ranges
+from uniseq.data.sequences import BLOCK, Sequences, take_ranges
 from uniseq.errors import DataError
 
 FEW = 4  # draws of a user that are compared with the history one by one
@@ -13,9 +13,8 @@ class Negatives:
     """Draws items from those outside a user's whole history, uniformly or by popularity.
 
     Each draw is compared with the user's own history; nothing is kept that grows with the log.
-    Rejected draws are drawn again all at once, and the few that are
-    rejected again and again, where a user has nearly all that is likely, each from what is left
-    to its user.
+    Rejected draws are drawn again all at once, and the few that are rejected again and again,
+    where a user has nearly all that is likely, each from what is left to its user.
 
     Args:
         sequences: the histories.
@@ -60,9 +59,8 @@ class Negatives:
             half = len(users) // 2
             later = half + self._owned(users[half:], drawn[half:])
             return np.concatenate((self._owned(users[:half], drawn[:half]), later))
-        places = (begins - ends + lengths).repeat(lengths)
-        places += np.arange(len(places))
-        (found,) = (self._items[places] == drawn.repeat(lengths)).nonzero()
+        owned = take_ranges(self._items, begins, lengths)
+        (found,) = (owned == drawn.repeat(lengths)).nonzero()
         # Nearly always empty where a catalogue is large; a repeated item is found twice.
         return np.unique(ends.searchsorted(found, side="right")) if found.size else found
 
@@ -78,7 +76,7 @@ class Negatives:
         rows = np.arange(len(users)) * FACTOR
         size = 1 << min(int(32 * lengths.sum()).bit_length(), 24)
         marked = np.zeros(size, dtype=bool)
-        items = self._items[ranges(self._offsets[users], lengths)]
+        items = take_ranges(self._items, self._offsets[users], lengths)
         marked[(rows.repeat(lengths) + items) & (size - 1)] = True
         return np.flatnonzero(marked[(rows.repeat(count) + drawn) & (size - 1)])
 
