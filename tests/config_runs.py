@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.paths import conf_dir
 from uniseq.records.record import Record
-from uniseq.run import train
+from uniseq.training import train
 
 # A data set on which an epoch takes a tenth of a second.
 TINY = (

@@ -18,7 +18,7 @@ from uniseq.data.datamodule import SequenceDataModule
 from uniseq.errors import DataError
 from uniseq.losses import BCELoss, InfoNCELoss, UniformityLoss
 from uniseq.module import SequentialRecommender
-from uniseq.run import train
+from uniseq.training import train
 from uniseq.similarity import Cosine
 
 

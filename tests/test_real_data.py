@@ -9,7 +9,7 @@ from tests.config_runs import composed
 from tests.data.cases import samples_of
 from uniseq.config.check import build
 from uniseq.data.samples import Prefixes
-from uniseq.run import train
+from uniseq.training import train
 from uniseq.yardsticks import yardsticks
 
 pytestmark = [

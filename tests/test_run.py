@@ -15,7 +15,7 @@ import pytest
 from tests.config_runs import TINY, composed, run
 from uniseq.errors import ConfigError, DataError, UniseqError
 from uniseq.records.store import read_record
-from uniseq.run import train
+from uniseq.training import train
 
 EXAMPLES = Path(__file__).parents[1] / "experiments" / "examples"
 

@@ -34,8 +34,9 @@ def one_run(overrides: list[str]) -> None:
     """Train one step in this process, print what it took, and leave."""
     began = float(os.environ.get(BEGAN, time.time()))
     import uniseq.run
+    import uniseq.training
 
-    make_trainer = uniseq.run._trainer
+    make_trainer = uniseq.training._trainer
 
     def with_clock(*arguments):
         from lightning.pytorch import Callback
@@ -52,7 +53,7 @@ def one_run(overrides: list[str]) -> None:
         trainer.callbacks.append(Clock())
         return trainer, *rest
 
-    uniseq.run._trainer = with_clock
+    uniseq.training._trainer = with_clock
     with tempfile.TemporaryDirectory() as folder:
         sys.argv = ["uniseq", f"hydra.run.dir={folder}", *overrides]
         uniseq.run.main()

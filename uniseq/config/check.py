@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic_core import SchemaError
 
 from uniseq.config.schema import INCIDENTAL, INCIDENTAL_BELOW, RankingConfig, RunConfig
 from uniseq.errors import ConfigError, UniseqError
@@ -245,7 +246,7 @@ def _type_problem(value: Any, hint: Any) -> str | None:
         adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True, strict=True))
     except PydanticUserError:
         adapter = TypeAdapter(hint)
-    except PydanticSchemaGenerationError:
+    except (PydanticSchemaGenerationError, SchemaError):  # a protocol, say, has no schema
         return None
     try:
         adapter.validate_python(value, strict=True)

@@ -25,15 +25,25 @@ class Preflight(Callback):
         HydraConfig.instance().set_config(config)
         run = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         try:
-            check_config(run)
-            for group in ("backbone", "similarity", "loss", "dataset", "sphere"):
-                if run[group] is not None:
-                    build(run[group])
-            _try_optimizer(run)
+            try_out(run)
         except UniseqError as error:
             # Hydra swallows what a callback raises, except a request to exit.
             print(f"error: {error}".replace("\n", "\nerror: "), file=sys.stderr)
             sys.exit(1)
+
+
+def try_out(run: DictConfig) -> dict[str, Any]:
+    """The resolved config, once it is sound and each component could be built from it.
+
+    Raises:
+        UniseqError: one line a fault.
+    """
+    plain = check_config(run)
+    for group in ("backbone", "similarity", "loss", "dataset", "sphere"):
+        if run[group] is not None:
+            build(run[group])
+    _try_optimizer(run)
+    return plain
 
 
 def _try_optimizer(run: DictConfig) -> None:

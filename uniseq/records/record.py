@@ -13,7 +13,7 @@ class Record:
     """One run as it ended. Everything but ``timings`` and ``environment`` repeats with the seed.
 
     Args:
-        status: how the run ended.
+        status: how the run ended; ``pruned`` when a search gave it up for its validation figures.
         name: of the run, for people.
         config: the resolved config.
         config_hash: of the part of the config that determines the result.
@@ -28,12 +28,12 @@ class Record:
             are described at :func:`uniseq.sphere.measure`.
         ranks_file: name of the file beside the record with each test user's rank.
         error: type and text, for a failed run.
-        resumed_from: checkpoint that the run went on from.
+        resumed_from: checkpoint of another run that the run went on from.
         environment: versions, commit, machine.
         timings: seconds and peak memory.
     """
 
-    status: Literal["finished", "failed", "interrupted"]
+    status: Literal["finished", "failed", "interrupted", "pruned"]
     name: str
     config: dict[str, Any]
     config_hash: str
@@ -61,3 +61,8 @@ def hash_config(identity: dict[str, Any]) -> str:
     """A short hash of the part of a config that determines a result."""
     text = json.dumps(identity, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def run_id(config_hash: str, fingerprint: str) -> str:
+    """What tells a run from all others: its config's hash and the fingerprint of its data."""
+    return hashlib.sha256(f"{config_hash} {fingerprint}".encode()).hexdigest()[:12]

@@ -1,0 +1,107 @@
+"""The experiments of the paper: what each of them plans, and that its kinds of runs train."""
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from tests.config_runs import run
+from uniseq.config.paths import conf_dir
+from uniseq.errors import ConfigError, UniseqError
+from uniseq.sweep.plan import Planner
+
+UNIFORM = "uniseq.losses.uniform.UniformityLoss"
+PAPER_GRID = 3 * 3 * 3 * 3 * 4
+
+
+def plan(*arguments):
+    """The plan of a command line, with a tiny synthetic data set in place of the benchmarks."""
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        master = hydra.compose_config("config", list(arguments), run_mode=RunMode.MULTIRUN)
+        sweeper = master.hydra.sweeper
+        planner = Planner(hydra.config_loader, master)
+        task = list(master.hydra.overrides.task)
+        return planner.plan(task, sweeper.params, sweeper.search, sweeper.leave_out)
+
+
+def test_table_3_is_one_objective_under_five_weights():
+    found = plan("experiment=table3", "dataset=synthetic")
+    assert [run.config["loss"]["beta"] for run in found.runs] == [0.05, 0.1, 0.01, 0.005, 0.001]
+    assert {run.config["loss"]["_target_"] for run in found.runs} == {UNIFORM}
+    assert {run.config["results_dir"] for run in found.runs} == {"experiments/results"}
+    assert len({run.id for run in found.runs}) == 5
+
+
+def test_table_2_has_a_run_for_each_part_left_out():
+    parts = {}
+    for each in plan("experiment=table2", "dataset=synthetic").runs:
+        objective, config = each.overrides[1], each.config
+        loss, cosine = config["loss"], config["similarity"]["_target_"].endswith("Cosine")
+        full = loss["_target_"] == UNIFORM
+        parts[objective.removeprefix("objective=")] = (
+            cosine,
+            loss["rec"] is not None if full else True,
+            full and loss["beta1"] != 0,
+            full and loss["beta2"] != 0,
+        )
+    assert parts == {
+        "uniform": (True, True, True, True),
+        "bce": (False, True, False, False),
+        "naive": (True, True, False, False),
+        "rec_hom": (True, True, True, False),
+        "rec_het": (True, True, False, True),
+        "hom_het": (True, False, True, True),
+        "unnormalised": (False, True, True, True),
+    }
+
+
+def test_the_same_run_has_the_same_id_in_each_experiment():
+    ids = [
+        {run.id for run in plan(f"experiment={name}", "dataset=synthetic").runs}
+        for name in ("table1", "table2", "table3", "figure1")
+    ]
+    assert len(set.intersection(*ids)) == 1  # SASRec under the whole objective
+    assert len(ids[0]) == 3 * 4
+
+
+def test_an_experiment_is_narrowed_and_varied_on_the_command_line():
+    found = plan("experiment=table1", "dataset=synthetic", "backbone=caser", "seed=1,2")
+    assert len(found.runs) == 2 * 4
+    assert {run.config["backbone"]["_target_"] for run in found.runs} == {
+        "uniseq.backbones.caser.Caser"
+    }
+    assert {run.config["seed"] for run in found.runs} == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "runs", "left_out"),
+    [
+        (["backbone=sasrec", "objective=uniform"], PAPER_GRID * 2 // 3, PAPER_GRID // 3),
+        (["backbone=sasrec", "objective=bce"], 3 * 3 * 3 * 2, 3 * 3 * 3),
+        (["backbone=gru4rec", "objective=uniform"], 3 * 3 * 3 * 4, 0),
+        (["backbone=caser", "objective=bce"], 3 * 3, 0),
+        (["backbone=sasrec", "objective=bce", "backbone.dim=64", "backbone.heads=2"], 9, 0),
+    ],
+)
+def test_the_paper_s_grid_has_the_keys_that_apply(narrowed, runs, left_out):
+    found = plan("sweep=paper_grid", *narrowed)
+    assert len(found.runs) == runs
+    assert len(found.left_out) == left_out
+    assert all("backbone.heads=3" in line and "must divide dim" in line for line in found.left_out)
+
+
+def test_what_is_not_to_be_left_out_stops_the_sweep():
+    with pytest.raises(ConfigError, match=r"backbone\.heads: must divide dim"):
+        plan("backbone.heads=2,3")
+    with pytest.raises(UniseqError, match=r"loss\.beta: must be 0 or more"):
+        plan("loss.beta=.1,-1")
+    with pytest.raises(ConfigError, match=r"loss\.beta: has no end"):
+        plan("loss.beta=interval(0, 1)")
+
+
+@pytest.mark.parametrize("name", ["rec_hom", "rec_het", "hom_het", "unnormalised"])
+def test_each_part_of_the_objective_trains_alone(name, tmp_path):
+    record = run(tmp_path, f"objective={name}", "trainer=smoke")
+    terms = {key for key in record.epochs[0] if key.startswith("train/")}
+    assert {f"train/{part}" in terms for part in name.split("_")} == {name != "unnormalised"}

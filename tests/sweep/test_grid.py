@@ -1,0 +1,221 @@
+"""A sweep does each run once, takes failures as they come, and says how it stands."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.config_runs import TINY, composed
+from uniseq import status
+from uniseq.config.launching import VARIABLES
+from uniseq.records.record import Record
+from uniseq.records.runs import Run, Runs
+from uniseq.records.store import read_record, write_record
+from uniseq.sweep.once import run_once
+from uniseq.sweep.overview import Survey, duration, summary, survey
+
+SHORT = (*TINY, "trainer=smoke")
+
+
+def command(folder, *overrides):
+    """The finished process of a sweep."""
+    return subprocess.run(
+        [sys.executable, "-m", "uniseq.run", "--multirun", *SHORT, "results_dir=r", *overrides],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | dict.fromkeys(VARIABLES, "1") | {"PYTHONPATH": str(folder)},
+    )
+
+
+def stamps(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.glob("r/*/record.json")}
+
+
+def test_a_second_sweep_does_only_what_is_new_and_retries_what_failed(tmp_path):
+    (tmp_path / "moody.py").write_text(
+        "from pathlib import Path\n"
+        "from uniseq.losses import BCELoss\n"
+        "class Moody(BCELoss):\n"
+        "    def __init__(self, mood: int = 0):\n"
+        "        super().__init__()\n"
+        "        self.mood = mood\n"
+        "    def forward(self, triplets):\n"
+        "        if self.mood and not Path('cheered').exists():\n"
+        "            raise ValueError('in a bad mood')\n"
+        "        return super().forward(triplets)\n"
+    )
+    own = ("loss=custom", "loss._target_=moody.Moody")
+    first = command(tmp_path, *own, "+loss.mood=0,1")
+    assert first.returncode == 1
+    (line,) = [line for line in first.stderr.splitlines() if line.startswith("error")]
+    assert line.endswith(": in a bad mood")
+    assert "1 finished; 1 failed" in first.stdout
+    before = stamps(tmp_path)
+    assert len(before) == 2
+
+    (tmp_path / "cheered").touch()
+    second = command(tmp_path, *own, "+loss.mood=0,1,2")
+    assert second.returncode == 0, second.stderr
+    assert "3 finished" in second.stdout
+    after = stamps(tmp_path)
+    kept = {path for path in before if after[path] == before[path]}
+    assert [read_record(path).config["loss"]["mood"] for path in kept] == [0]
+    assert {read_record(path).status for path in after} == {"finished"}
+
+    shown = subprocess.run(
+        [sys.executable, "-m", "uniseq.status", str(tmp_path / "r")], capture_output=True, text=True
+    )
+    assert "2 finished; best val/masked/NDCG@10" in shown.stdout.replace("\n", " ")
+    assert "3 finished; best val/masked/NDCG@10" in shown.stdout.replace("\n", " ")
+
+
+def test_two_sweeps_in_one_folder_share_the_runs(tmp_path):
+    axis = "seed=0,1,2,3"
+    env = os.environ | dict.fromkeys(VARIABLES, "1")
+    both = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "uniseq.run", "--multirun", *SHORT, axis),
+                f"results_dir={tmp_path}",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert all("4 finished" in text.splitlines()[-1] for text in said)
+    records = [read_record(path) for path in tmp_path.glob("*/record.json")]
+    assert sorted(record.seed for record in records) == [0, 1, 2, 3]
+    # As many processes as sweeps did them all, each run by one.
+    csv = list(tmp_path.glob("*/metrics.csv"))
+    assert len(csv) == 4
+
+
+def once(folder, *overrides):
+    return run_once(composed([*SHORT, f"results_dir={folder}", *overrides]), folder)
+
+
+def test_a_run_in_other_hands_is_left_to_them(tmp_path):
+    assert once(tmp_path, "trainer.max_epochs=1") is not None
+    (path,) = tmp_path.glob("*/record.json")
+    path.unlink()
+    with Runs(tmp_path).claim(path.parent.name.rpartition("-")[2]) as mine:
+        assert mine
+        assert once(tmp_path, "trainer.max_epochs=1") is None
+    assert not path.exists()
+
+
+def test_what_cannot_change_the_result_makes_no_new_run(tmp_path):
+    first = once(tmp_path)
+    assert once(tmp_path, "name=other", "tags=[x]", "group=g", "logger.version=v") == first
+    assert len(list(tmp_path.glob("*/record.json"))) == 1
+    once(tmp_path, "seed=1")
+    assert len(list(tmp_path.glob("*/record.json"))) == 2
+
+
+def test_a_finished_run_is_repeated_for_measurements_that_it_lacks(tmp_path):
+    value = once(tmp_path)
+    assert once(tmp_path, "sphere=watch") == value
+    (path,) = tmp_path.glob("*/record.json")
+    record = read_record(path)
+    assert [measured["epoch"] for measured in record.sphere] == [0]
+    stamp = path.stat().st_mtime_ns
+    assert once(tmp_path, "sphere=watch") == once(tmp_path) == value
+    assert path.stat().st_mtime_ns == stamp
+
+
+def of(state, epochs=0, seconds=2.0, best=0.1, left=None):
+    """A run in a state, with a record or progress of so many epochs."""
+    record = Record(
+        status=state,
+        name="a",
+        config={"ranking": {"history": "masked", "monitor": "NDCG@10"}},
+        config_hash="",
+        seed=0,
+        epochs=[{"epoch": e, "val/masked/NDCG@10": best} for e in range(epochs)],
+        timings={"epochs": [{"train": seconds, "validation": 0.0}] * epochs},
+    )
+    over = state in ("finished", "failed", "pruned")
+    return (
+        record
+        if over
+        else {"epochs": epochs, "seconds_an_epoch": seconds, "best": best}
+        | ({"watched": "val/masked/NDCG@10"})
+    )
+
+
+class Shelf:
+    """Runs that are nowhere but here."""
+
+    def __init__(self, folder, **states):
+        self.states, self.folder = states, folder
+
+    def read(self, id, name):
+        state, content = self.states[id]
+        kept = {"record": content} if isinstance(content, Record) else {"progress": content}
+        return Run(id, state, self.folder / name, **(kept if content else {}))
+
+
+class Noted:
+    def __init__(self, id):
+        self.id = self.name = id
+
+
+def test_the_time_left_counts_what_is_running_and_what_waits(tmp_path):
+    shelf = Shelf(
+        tmp_path,
+        a=("finished", of("finished", epochs=10)),  # 20 s
+        b=("finished", of("finished", epochs=20, best=0.3)),  # 40 s
+        c=("running", of("running", epochs=5, seconds=4.0)),  # 10 more of 4 s
+        d=("running", of("running", epochs=40)),  # overdue: one more
+        e=("waiting", None),  # 30 s
+        f=("cut off", of("cut off", epochs=3)),  # counted whole
+    )
+    found = survey(shelf, [Noted(id) for id in "abcdef"])
+    assert found.counts == {"finished": 2, "running": 2, "cut off": 1, "waiting": 1}
+    assert found.seconds_left == (40 + 2 + 30 + 30) / 2
+    assert summary(found) == (
+        "2 finished; 2 running; 1 cut off; 1 waiting; best val/masked/NDCG@10 0.3000 by b; "
+        "about 51 s left"
+    ).replace("51 s", "1 min")
+
+
+def test_nothing_is_said_of_the_time_before_a_run_is_over(tmp_path):
+    shelf = Shelf(tmp_path, a=("running", of("running", epochs=5)), b=("waiting", None))
+    found = survey(shelf, [Noted("a"), Noted("b")])
+    assert found.seconds_left is None
+    assert "left" not in summary(found)
+    assert summary(Survey([], 0.0)) == ""
+
+
+def test_durations_are_readable():
+    assert [duration(s) for s in (3, 90, 3600, 11100)] == ["3 s", "2 min", "1 h 0 min", "3 h 5 min"]
+
+
+def test_status_shows_errors_and_refuses_a_folder_without_sweeps(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        status.main([str(tmp_path)])
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}: holds no sweep; name the results_dir of one\n"
+    )
+    plan = {"name": "table9", "command": ["x=1"], "runs": [{"id": "abc", "name": "run"}]}
+    (tmp_path / ".sweeps").mkdir()
+    (tmp_path / ".sweeps" / "a.json").write_text(json.dumps(plan))
+    record = of("failed", epochs=1)
+    record.error = {"type": "DataError", "message": "no such file"}
+    write_record(tmp_path / "run-abc", record)
+    status.main([str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "table9  (x=1)" in said and "1 failed" in said
+    assert "DataError: no such file" in said.replace("\n", " ")
+    (tmp_path / ".sweeps" / "a.json").write_text("[]")
+    with pytest.raises(SystemExit):
+        status.main([str(tmp_path)])
+    assert "a.json: is no plan of a sweep" in capsys.readouterr().err

@@ -1,0 +1,72 @@
+"""A sweep that is killed, again and again, ends in the records of an undisturbed one."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from tests.config_runs import TINY
+from uniseq.config.launching import VARIABLES
+
+SWEEP = [
+    *(sys.executable, "-m", "uniseq.run", "--multirun", *TINY),
+    *("trainer.max_epochs=12", "ranking.patience=3", "optimizer.lr=3e-3"),
+    *("seed=0,1", "loss.beta=.05,.01,.001"),
+]
+KILLS = 10
+
+
+def start(folder, *overrides):
+    return subprocess.Popen(
+        [*SWEEP, f"results_dir={folder}", *overrides],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | dict.fromkeys(VARIABLES, "1"),
+    )
+
+
+def records(folder):
+    """All records by folder, without what tells one machine and one day from another."""
+    found = {}
+    for path in folder.glob("*/record.json"):
+        content = json.loads(path.read_text())
+        del content["timings"], content["environment"], content["config"]["results_dir"]
+        found[path.parent.name] = content, path.with_name("ranks.npz").read_bytes()
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    sweep = start(folder)
+    assert sweep.wait() == 0, sweep.stderr.read()
+    return records(folder)
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_sweep_killed_at_any_moment_loses_nothing(launcher, tmp_path, undisturbed):
+    if launcher == "joblib" and find_spec("hydra_plugins.hydra_joblib_launcher") is None:
+        pytest.skip("needs pip install uniseq[joblib]")
+    options = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
+    chance = random.Random(launcher)
+    for _ in range(KILLS):
+        sweep = start(tmp_path, *options)
+        try:
+            sweep.wait(chance.uniform(2, 6))
+        except subprocess.TimeoutExpired:
+            # Without its group a sweep leaves workers behind, who finish what they are at.
+            kill = chance.choice([os.kill, os.killpg])
+            kill(sweep.pid, signal.SIGKILL)
+        sweep.wait()
+    sweep = start(tmp_path, *options)
+    assert sweep.wait() == 0, sweep.stderr.read()
+    assert records(tmp_path) == undisturbed
+    assert len(undisturbed) == 6
+    assert {record["status"] for record, _ in undisturbed.values()} == {"finished"}

@@ -1,0 +1,1 @@
+"""Sweeps: many runs, each of them once."""

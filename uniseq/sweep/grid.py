@@ -1,0 +1,160 @@
+"""The sweep over a grid: every run that is not over is handed to the launcher."""
+
+import hashlib
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.live import Live
+
+from uniseq.errors import UniseqError
+from uniseq.lean import load_trainer
+from uniseq.records.runs import SWEEPS, Runs
+from uniseq.records.store import write_atomically
+from uniseq.sweep.once import is_over
+from uniseq.sweep.overview import render, summary, survey
+from uniseq.sweep.plan import Plan, Planned, Planner
+
+EVERY_S = 2.0
+
+
+def sweep(
+    arguments: list[str],
+    config: DictConfig,
+    context: HydraContext,
+    task: TaskFunction,
+    params: Mapping[str, Any],
+    search: Mapping[str, Any],
+    leave_out: Sequence[str],
+    max_batch_size: int | None,
+) -> list[float | None]:
+    """Plan, say what is done already, run the rest, and wait for what other sweeps are at.
+
+    Returns:
+        The best watched figure of each planned run, None for one that failed.
+
+    Raises:
+        UniseqError: before the first run on a fault of the command line; after the last one when
+            runs failed, a line each.
+    """
+    load_trainer()
+    plan = Planner(context.config_loader, config).plan(arguments, params, search, leave_out)
+    root = Path(config.hydra.sweep.dir)
+    runs = Runs(root)
+    title = keep_plan(plan, root, str(config.hydra.runtime.choices.get("experiment") or "sweep"))
+    for line in plan.left_out:
+        print(f"left out: {line}")
+    if not config.hydra.verbose:
+        config.hydra.hydra_logging.root.level = "WARNING"  # the overview says what runs
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=context, task_function=task, config=config
+    )
+    values: dict[str, float | None] = {}
+    number = 0
+    with overview(runs, plan.runs, title):
+        while remaining := [each for each in plan.runs if each.id not in values]:
+            todo = _skim(runs, remaining, values)
+            size = max_batch_size or len(todo) or 1
+            for start in range(0, len(todo), size):
+                batch = todo[start : start + size]
+                results = launcher.launch([each.overrides for each in batch], number)
+                number += len(batch)
+                values |= _values(batch, results)
+            if any(each.id not in values for each in remaining):
+                time.sleep(EVERY_S)  # another sweep is at them
+    faults = [f for each in plan.runs if values[each.id] is None for f in _faults(runs, each)]
+    if faults:
+        raise UniseqError("\n".join(faults))
+    return [values[each.id] for each in plan.runs]
+
+
+def keep_plan(plan: Plan, root: Path, name: str) -> str:
+    """Write down which runs belong together, for ``python -m uniseq.status``; gives the title."""
+    ids = hashlib.sha256(" ".join(each.id for each in plan.runs).encode()).hexdigest()[:8]
+    content = {
+        "name": name,
+        "command": sys.argv[1:],
+        "runs": [{"id": each.id, "name": each.name} for each in plan.runs],
+    }
+    text = json.dumps(content, indent=1) + "\n"
+    write_atomically(root / SWEEPS / f"{name}-{ids}.json", text.encode())
+    return name
+
+
+@contextmanager
+def overview(runs: Runs, planned: Sequence[Planned], title: str) -> Iterator[None]:
+    """Show how the sweep stands while it runs: a live table, or a line where it has changed."""
+    console = Console()
+    over = threading.Event()
+
+    def lines() -> None:
+        before: Any = None
+        while True:
+            found = survey(runs, planned)
+            states = [run.state for run in found.runs]
+            if states != before:
+                console.print(f"{title}: {summary(found)}", highlight=False, soft_wrap=True)
+            before = states
+            if over.wait(EVERY_S):
+                return
+
+    def table() -> None:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                live.update(render(survey(runs, planned), title), refresh=True)
+                if over.wait(EVERY_S):
+                    return
+
+    watching = threading.Thread(target=table if console.is_terminal else lines, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+        console.print(f"{title}: {summary(survey(runs, planned))}", highlight=False, soft_wrap=True)
+
+
+def _skim(
+    runs: Runs, remaining: Sequence[Planned], values: dict[str, float | None]
+) -> list[Planned]:
+    """Note what is over, and give what nobody is at."""
+    todo = []
+    for each in remaining:
+        run = runs.read(each.id, each.name)
+        if is_over(run, each.config):
+            assert run.record is not None
+            ranking = each.config["ranking"]
+            watched = f"val/{ranking['history']}/{ranking['monitor']}"
+            values[each.id] = max(epoch[watched] for epoch in run.record.epochs)
+        elif run.state != "running":
+            todo.append(each)
+    return todo
+
+
+def _values(batch: Sequence[Planned], results: Sequence[JobReturn]) -> dict[str, float | None]:
+    """By id what each came to; one that another process is at is not among them."""
+    values: dict[str, float | None] = {}
+    for each, result in zip(batch, results, strict=True):
+        if result.status != JobStatus.COMPLETED:
+            values[each.id] = None
+        elif result.return_value is not None:
+            values[each.id] = result.return_value
+    return values
+
+
+def _faults(runs: Runs, each: Planned) -> list[str]:
+    run = runs.read(each.id, each.name)
+    error = run.record.error if run.record is not None else None
+    text = "left no record" if error is None else error["message"] or error["type"]
+    return [f"{run.folder.name}: {line}" for line in text.splitlines()]

@@ -1,0 +1,68 @@
+"""A sweep at work: its launcher, and how it stands on the terminal."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.live import Live
+
+from uniseq.records.runs import Runs
+from uniseq.sweep.overview import Named, render, summary, survey
+
+EVERY_S = 2.0
+
+
+def quiet_launcher(config: DictConfig, context: HydraContext, task: TaskFunction) -> Launcher:
+    """The launcher of the config, which leaves it to the overview to say what runs."""
+    if not config.hydra.verbose:
+        config.hydra.hydra_logging.root.level = "WARNING"
+    return Plugins.instance().instantiate_launcher(
+        hydra_context=context, task_function=task, config=config
+    )
+
+
+@contextmanager
+def overview(runs: Runs, planned: Callable[[], Sequence[Named]], title: str) -> Iterator[None]:
+    """Show how the sweep stands while it runs: a live table, or a line where it has changed.
+
+    Args:
+        runs: of the results folder.
+        planned: gives the sweep's runs; a search learns of them one by one.
+        title: for people.
+    """
+    console = Console()
+    over = threading.Event()
+
+    def lines() -> None:
+        before: Any = None
+        while True:
+            found = survey(runs, planned())
+            states = [run.state for run in found.runs]
+            if states != before:
+                console.print(f"{title}: {summary(found)}", highlight=False, soft_wrap=True)
+            before = states
+            if over.wait(EVERY_S):
+                return
+
+    def table() -> None:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                live.update(render(survey(runs, planned()), title), refresh=True)
+                if over.wait(EVERY_S):
+                    return
+
+    watching = threading.Thread(target=table if console.is_terminal else lines, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+        line = summary(survey(runs, planned()))
+        console.print(f"{title}: {line}", highlight=False, soft_wrap=True)

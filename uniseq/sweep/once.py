@@ -1,0 +1,61 @@
+"""One run of a sweep: skipped when it is done, resumed when it was cut off, begun otherwise."""
+
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from uniseq.config.check import build, check_config, identity
+from uniseq.processes import leads
+from uniseq.records.record import Record, hash_config, run_id
+from uniseq.records.runs import LAST, PROGRESS, Run, Runs
+from uniseq.records.store import RECORD
+from uniseq.sweep.progress import Progress
+from uniseq.training import train, watched
+
+
+def run_once(cfg: DictConfig, root: Path) -> float | None:
+    """Bring a run to its end, in its folder below ``root``, unless another process is at it.
+
+    Killed at any moment it loses the epoch in progress at most: called again it goes on from the
+    last whole one, to the record of an undisturbed run. A run that failed is begun anew.
+
+    Returns:
+        The best watched figure; None when another process works on the run.
+
+    Raises:
+        UniseqError: on config or data that cannot be used.
+    """
+    plain = check_config(cfg)
+    id = run_id(hash_config(identity(plain)), build(cfg.dataset).sequences.fingerprint)
+    runs = Runs(root)
+    # Of processes that share one run the first claims it for all.
+    with runs.claim(id) if leads() else nullcontext(True) as mine:
+        if not mine:
+            return None
+        run = runs.at_rest(id, plain["name"])
+        record = run.record if is_over(run, plain) else _finish(cfg, run)
+        assert record is not None
+        return max(epoch[watched(cfg)] for epoch in record.epochs)
+
+
+def is_over(run: Run, plain: dict[str, Any]) -> bool:
+    """Whether the run has left all that its config asks for."""
+    wants_sphere = plain["sphere"] is not None
+    return run.state == "finished" and bool(run.record and (run.record.sphere or not wants_sphere))
+
+
+def _finish(cfg: DictConfig, run: Run) -> Record:
+    """Train from where the run stands."""
+    folder = run.folder
+    resume = folder / LAST
+    if run.state in ("failed", "finished"):  # anew, as what is there led to no usable end
+        shutil.rmtree(resume.parent, ignore_errors=True)
+        (folder / RECORD).unlink()
+    folder.mkdir(parents=True, exist_ok=True)  # loggers look for it
+    record = train(cfg, folder, resume if resume.exists() else None, [Progress(folder)])
+    if leads():
+        (folder / PROGRESS).unlink(missing_ok=True)
+    return record

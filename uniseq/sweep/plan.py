@@ -1,0 +1,165 @@
+"""The runs that a command line asks for: each checked, named by its id, and once."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from uniseq.config.check import build, identity
+from uniseq.config.preflight import try_out
+from uniseq.errors import ConfigError
+from uniseq.records.record import hash_config, run_id
+
+# A run of a sweep draws no bar, and leaves nothing but what its own folder holds.
+QUIET = (
+    "++trainer.enable_progress_bar=false",
+    "hydra.output_subdir=null",
+    "hydra.sweep.subdir=.",
+    "hydra/job_logging=stdout",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run to be done.
+
+    Args:
+        id: see :func:`uniseq.records.record.run_id`.
+        name: of its folder, for people.
+        overrides: the command line of this run alone.
+        config: resolved.
+    """
+
+    id: str
+    name: str
+    overrides: list[str]
+    config: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Plan:
+    """All runs of a sweep, and the combinations that cannot be run with the reason."""
+
+    runs: list[Planned] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+class Planner:
+    """Composes the runs of a sweep.
+
+    Args:
+        loader: Hydra's.
+        master: the config that the sweep itself was composed with.
+    """
+
+    def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
+        self._loader = loader
+        self._master = master
+        self._parser = OverridesParser.create(config_loader=loader)
+        self._fingerprints: dict[str, str] = {}
+
+    def plan(
+        self,
+        arguments: Sequence[str],
+        params: Mapping[str, Any],
+        search: Mapping[str, Any],
+        leave_out: Sequence[str],
+    ) -> Plan:
+        """Every combination of the axes that can be run.
+
+        Args:
+            arguments: the command line; an axis of its own takes the place of a configured one.
+            params: axes that are always crossed, key to values as on a command line.
+            search: axes that are crossed where the chosen components have the key.
+            leave_out: keys whose refusal leaves a combination out instead of stopping the sweep.
+
+        Raises:
+            UniseqError: on a config that cannot be run, before anything is started.
+        """
+        crossed = self.axes({**params, **self._given(arguments)})
+        optional = self.axes({k: v for k, v in search.items() if k not in self._given(arguments)})
+        plan, known = Plan(), set()
+        for base in itertools.product(*crossed.values()):
+            composed = self.compose(base)
+            present = [values for key, values in optional.items() if has_key(composed, key)]
+            for rest in itertools.product(*present):
+                try:
+                    planned = self._planned(composed, base, rest)
+                except ConfigError as error:
+                    if error.key not in leave_out:
+                        raise
+                    plan.left_out.append(f"{' '.join(rest)}: {error}")
+                    continue
+                if planned.id not in known:
+                    known.add(planned.id)
+                    plan.runs.append(planned)
+        return plan
+
+    def axes(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Key to overrides ``key=value``, one for each value.
+
+        Raises:
+            ConfigError: on an axis without end, such as Hydra's ``interval``.
+        """
+        parsed = self._parser.parse_overrides([_text(key, value) for key, value in values.items()])
+        return {override.get_key_element(): _each(override) for override in parsed}
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The config of a run, without Hydra's own part, which is set for its resolver."""
+        cfg = self._loader.load_sweep_config(self._master, [*overrides, *QUIET])
+        HydraConfig.instance().set_config(cfg)
+        return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+
+    def _given(self, arguments: Sequence[str]) -> dict[str, str]:
+        """The command line by key; the last one of a key counts."""
+        parsed = self._parser.parse_overrides(list(arguments))
+        return {o.get_key_element(): str(o.input_line) for o in parsed}
+
+    def _planned(self, composed: DictConfig, base: Sequence[str], rest: Sequence[str]) -> Planned:
+        cfg = composed.copy() if rest else composed
+        for override in self._parser.parse_overrides(list(rest)):
+            # Composed anew it would be the same, at ten times the cost.
+            OmegaConf.update(cfg, override.get_key_element(), override.value())
+        plain = try_out(cfg)
+        source = json.dumps(plain["dataset"], sort_keys=True)
+        if source not in self._fingerprints:
+            self._fingerprints[source] = build(cfg.dataset).sequences.fingerprint
+        id = run_id(hash_config(identity(plain)), self._fingerprints[source])
+        return Planned(id, plain["name"], [*base, *rest, *QUIET], plain)
+
+
+def has_key(cfg: DictConfig, key: str) -> bool:
+    """Whether a dotted key stands in the config."""
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    return isinstance(node, DictConfig) and name in node
+
+
+def _text(key: str, value: Any) -> str:
+    """An axis as on a command line; what is given there is whole already."""
+    if (
+        isinstance(value, str)
+        and value.lstrip("+~").partition("=")[0].partition("@")[0]
+        == (key.lstrip("+~").partition("@")[0])
+    ):
+        return value
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value))
+    return f"{key}={'null' if value is None else value}"
+
+
+def _each(override: Override) -> list[str]:
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        value = override.get_value_element_as_str()
+        return [override.input_line or f"{key}={value}"]
+    if not override.is_discrete_sweep():
+        raise ConfigError(key, "has no end; list its values, separated by commas")
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]
