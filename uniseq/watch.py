@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -17,13 +17,24 @@ from uniseq.module import SequentialRecommender
 from uniseq.sphere.measurement import measure
 
 
+@runtime_checkable
+class DrawsHistograms(Protocol):
+    """A logger that takes histograms too, as :class:`uniseq.wandb_logger.WandbLogger` does."""
+
+    def log_histogram(
+        self, name: str, low: float, high: float, counts: list[int], epoch: int
+    ) -> None:
+        """Log a histogram whose bins, from ``low`` to ``high``, are equally wide."""
+
+
 class SphereWatch(Callback):
     """Measures, after the validation of chosen epochs, how histories and items lie.
 
     The histories are those of the validation data, encoded as validation encodes them, with their
     held-out items as targets. Nothing of it touches the training, its random numbers included.
     What :func:`uniseq.sphere.measure` returns is kept with its ``epoch``, saved in every checkpoint
-    and restored from it; its single numbers are logged as ``sphere/…``.
+    and restored from it; its single numbers are logged as ``sphere/…``, and the histograms of the
+    cosines where a logger takes such.
 
     Args:
         epochs: which ones, counted from 0. Those after the end of training are not reached.
@@ -77,6 +88,13 @@ class SphereWatch(Callback):
         self.measurements = [m for m in self.measurements if m["epoch"] != epoch]
         self.measurements.append({"epoch": epoch, **measured})
         pl_module.log_dict(_numbers(measured, "sphere"), rank_zero_only=True)
+        for logger in trainer.loggers:
+            if isinstance(logger, DrawsHistograms):
+                for part in ("histories", "items"):
+                    if (cosine := measured[part]["cosine"]) is not None:
+                        logger.log_histogram(
+                            f"sphere/{part}/cosine", **cosine["histogram"], epoch=epoch
+                        )
 
     def state_dict(self) -> dict[str, Any]:
         """What the next process needs to have them all."""
