@@ -4,11 +4,11 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help run test test-real lint wheel bench clean
+.PHONY: help run test test-real lint wheel table1 table2 table3 figure1 report bench clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9 -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -34,6 +34,14 @@ lint: $(INSTALLED)  ## style, types and import rules
 
 wheel: $(INSTALLED)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
+
+# Narrowed or on several cores with OPTIONS="dataset=beauty hydra/launcher=joblib hydra.launcher.n_jobs=2".
+table1 table2 table3 figure1: $(INSTALLED)  ## an experiment of the paper, gone on with where it was, and the report
+	$(BIN)/python -m uniseq.run experiment=$@ $(OPTIONS)
+	$(MAKE) report
+
+report: $(INSTALLED)  ## tables, tests, curves and claims of the records in experiments/results
+	$(BIN)/python -m uniseq.report experiments/results
 
 bench: $(INSTALLED)  ## speed against RecBole, RecTools and RePlay; needs UNISEQ_DATA_DIR
 	$(MAKE) -C experiments/bench

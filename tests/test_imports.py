@@ -14,6 +14,7 @@ import pytest
         ("uniseq.backbones", ["lightning", "hydra", "matplotlib"]),
         ("uniseq.ranking", ["lightning", "hydra"]),
         ("uniseq.records.store", ["torch", "lightning", "hydra"]),
+        ("uniseq.report.__main__", ["torch", "lightning", "hydra", "matplotlib", "scipy"]),
         ("uniseq.report.console", ["torch", "lightning", "hydra", "matplotlib"]),
     ],
 )

@@ -35,6 +35,14 @@ def test_every_config_file_is_in_the_wheel(installed):
     assert ours == packed
 
 
+def test_the_templates_of_the_report_are_in_the_wheel(installed):
+    ours, packed = (
+        {path.name for path in (root / "uniseq/report/templates").iterdir()}
+        for root in (ROOT, installed)
+    )
+    assert ours == packed != set()
+
+
 def test_it_runs_from_another_folder(installed, tmp_path):
     subprocess.run(
         [sys.executable, "-m", "uniseq.run", *TINY, "trainer=smoke", "results_dir=here"],

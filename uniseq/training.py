@@ -10,7 +10,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from uniseq.config.check import build, check_config, identity
+from uniseq.config.check import build, check_config
+from uniseq.config.schema import identity
 from uniseq.records.record import Record, hash_config
 from uniseq.records.store import write_ranks, write_record
 from uniseq.report.curve import draw_curve

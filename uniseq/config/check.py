@@ -18,7 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import SchemaError
 
-from uniseq.config.schema import INCIDENTAL, INCIDENTAL_BELOW, RankingConfig, RunConfig
+from uniseq.config.schema import RankingConfig, RunConfig
 from uniseq.errors import ConfigError, UniseqError
 
 # Arguments that the glue supplies, so that a node need not.
@@ -42,12 +42,6 @@ def check_config(cfg: DictConfig) -> dict[str, Any]:
     if faults:
         raise UniseqError("\n".join(str(fault) for fault in faults))
     return plain
-
-
-def identity(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a resolved config that determines the result."""
-    kept = {key: value for key, value in plain.items() if key not in INCIDENTAL}
-    return typing.cast(dict[str, Any], _without(kept, INCIDENTAL_BELOW))
 
 
 def build(node: Any, **extra: Any) -> Any:
@@ -290,12 +284,6 @@ def _keys(node: DictConfig, path: str = "") -> list[str]:
         if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
             keys.extend(_keys(child, where))
     return keys
-
-
-def _without(value: Any, names: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {k: _without(v, names) for k, v in value.items() if k not in names}
-    return value
 
 
 def _first_line(error: BaseException) -> str:

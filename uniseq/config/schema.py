@@ -1,6 +1,6 @@
 """The typed top of the config. Below it each node's schema is the signature of its target."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,11 +46,15 @@ class RunConfig:
     results_dir: str
     ckpt_path: str | None
     threads: int | None
+    trial: str | None = None  # a record of a former version has none
 
 
 # What cannot change a result: left out of a run's identity.
 INCIDENTAL = frozenset(
-    {"logger", "sphere", "name", "group", "tags", "data_dir", "results_dir", "ckpt_path", "threads"}
+    {
+        *("logger", "sphere", "name", "group", "tags", "data_dir", "results_dir", "ckpt_path"),
+        *("threads", "trial"),
+    }
 )
 INCIDENTAL_BELOW = frozenset(
     {
@@ -61,3 +65,15 @@ INCIDENTAL_BELOW = frozenset(
         "use_distributed_sampler",
     }
 )
+
+
+def identity(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved config that determines the result."""
+    kept = {key: value for key, value in plain.items() if key not in INCIDENTAL}
+    return {key: _without(value) for key, value in kept.items()}
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without(v) for k, v in value.items() if k not in INCIDENTAL_BELOW}
+    return value

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from uniseq.errors import DataError, UniseqError
 from uniseq.records.record import Record
@@ -53,8 +54,8 @@ def draw_figure1(
     from matplotlib.figure import Figure  # a figure without pyplot needs no display
 
     _check_labels(curves)
-    epoch = _common_epoch(curves) if epoch is None else epoch
-    measured = [_measurement(curve, epoch) for curve in curves]
+    epoch = common_epoch(curves) if epoch is None else epoch
+    measured = [measurement(curve, epoch) for curve in curves]
     watched = curves[0].record.config["ranking"]
     metric, history = metric or watched["monitor"], history or watched["history"]
 
@@ -121,7 +122,12 @@ def _epochs(curve: Curve) -> set[int]:
     return measured
 
 
-def _common_epoch(curves: Sequence[Curve]) -> int:
+def common_epoch(curves: Sequence[Curve]) -> int:
+    """The last epoch that all runs measured.
+
+    Raises:
+        UniseqError: when there is none.
+    """
     common = set.intersection(*map(_epochs, curves))
     if not common:
         each = "; ".join(f"{curve.where}: {sorted(_epochs(curve))}" for curve in curves)
@@ -131,7 +137,12 @@ def _common_epoch(curves: Sequence[Curve]) -> int:
     return max(common)
 
 
-def _measurement(curve: Curve, epoch: int) -> dict[str, Any]:
+def measurement(curve: Curve, epoch: int) -> dict[str, Any]:
+    """What a run measured after an epoch.
+
+    Raises:
+        DataError: when that is nothing.
+    """
     epochs = _epochs(curve)
     if epoch not in epochs:
         raise DataError(
@@ -155,7 +166,19 @@ def _draw_performance(axes: Any, curve: Curve, name: str, epoch: int, colour: st
         axes.plot(epoch, values[epochs.index(epoch)], "o", color=colour)
 
 
-def _draw_cosines(axes: Any, curve: Curve, entry: dict[str, Any], kind: str, colour: str) -> None:
+def density(
+    curve: Curve, entry: dict[str, Any], kind: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Density of the cosines of pairs, in each bin, and the edges of the bins.
+
+    Args:
+        curve: the run, for messages.
+        entry: one of its measurements.
+        kind: ``histories`` or ``items``.
+
+    Raises:
+        DataError: when there were no pairs.
+    """
     cosine = entry[kind]["cosine"]
     if cosine is None:
         raise DataError(
@@ -166,21 +189,32 @@ def _draw_cosines(axes: Any, curve: Curve, entry: dict[str, Any], kind: str, col
     histogram = cosine["histogram"]
     counts = np.array(histogram["counts"], dtype=np.float64)
     edges = np.linspace(histogram["low"], histogram["high"], len(counts) + 1)
-    density = counts / counts.sum() / np.diff(edges)
-    figures = f"mean {cosine['mean']:.3f}, uniformity {entry[kind]['uniformity']:.2f}"
+    return counts / counts.sum() / np.diff(edges), edges
+
+
+def uniform_density(dim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cosines, and their density for two vectors that are uniform on the sphere in d dimensions.
+
+    p(c) = Γ(d/2) / (√π · Γ((d - 1)/2)) · (1 - c²)^((d - 3)/2), which has poles at ±1 for d = 2.
+
+    Args:
+        dim: d, at least 3.
+    """
+    scale = math.exp(math.lgamma(dim / 2) - math.lgamma((dim - 1) / 2)) / math.sqrt(math.pi)
+    cosines = np.linspace(-1, 1, 401)
+    return cosines, scale * (1 - cosines**2) ** ((dim - 3) / 2)
+
+
+def _draw_cosines(axes: Any, curve: Curve, entry: dict[str, Any], kind: str, colour: str) -> None:
+    values, edges = density(curve, entry, kind)
+    mean, uniformity = entry[kind]["cosine"]["mean"], entry[kind]["uniformity"]
+    figures = f"mean {mean:.3f}, uniformity {uniformity:.2f}"
     label = f"{curve.label}\n{figures.replace('-', '−')}"
-    axes.stairs(density, edges, color=colour, fill=True, alpha=0.15)
-    axes.stairs(density, edges, color=colour, label=label)
+    axes.stairs(values, edges, color=colour, fill=True, alpha=0.15)
+    axes.stairs(values, edges, color=colour, label=label)
 
 
 def _draw_uniform(axes: Any, dim: int) -> None:
-    """Density of the cosine of two vectors that are uniform on the sphere in d dimensions.
-
-    p(c) = Γ(d/2) / (√π · Γ((d - 1)/2)) · (1 - c²)^((d - 3)/2)
-    """
-    if dim < 3:  # it has poles at ±1
+    if dim < 3:
         return
-    scale = math.exp(math.lgamma(dim / 2) - math.lgamma((dim - 1) / 2)) / math.sqrt(math.pi)
-    cosines = np.linspace(-1, 1, 401)
-    density = scale * (1 - cosines**2) ** ((dim - 3) / 2)
-    axes.plot(cosines, density, ":", color="black", label=f"uniform on the sphere, d = {dim}")
+    axes.plot(*uniform_density(dim), ":", color="black", label=f"uniform on the sphere, d = {dim}")

@@ -12,7 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from uniseq.config.check import build, identity
+from uniseq.config.check import build
+from uniseq.config.schema import identity
 from uniseq.config.preflight import try_out
 from uniseq.errors import ConfigError
 from uniseq.records.record import hash_config, run_id
@@ -83,8 +84,8 @@ class Planner:
         Raises:
             UniseqError: on a config that cannot be run, before anything is started.
         """
-        crossed = self.axes({**params, **self._given(arguments)})
-        optional = self.axes({k: v for k, v in search.items() if k not in self._given(arguments)})
+        crossed = self.axes({**params, **self.given(arguments)})
+        optional = self.axes({k: v for k, v in search.items() if k not in self.given(arguments)})
         plan, known = Plan(), set()
         for base in itertools.product(*crossed.values()):
             composed = self.compose(base)
@@ -117,7 +118,7 @@ class Planner:
         HydraConfig.instance().set_config(cfg)
         return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
 
-    def _given(self, arguments: Sequence[str]) -> dict[str, str]:
+    def given(self, arguments: Sequence[str]) -> dict[str, str]:
         """The command line by key; the last one of a key counts."""
         parsed = self._parser.parse_overrides(list(arguments))
         return {o.get_key_element(): str(o.input_line) for o in parsed}

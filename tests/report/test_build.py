@@ -1,0 +1,229 @@
+"""The files of a report, from records on the disk."""
+
+import csv
+import re
+import shutil
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+import yaml
+
+from tests.report.cases import on_disk, record, table
+from uniseq.records.store import read_record
+from uniseq.report.__main__ import main
+from uniseq.report.runs import read_runs
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+SPHERE = [
+    {
+        "epoch": 1,
+        "dim": 8,
+        **{
+            kind: {
+                "vectors": 9,
+                "uniformity": -1.0,
+                "cosine": {
+                    "mean": 0.25,
+                    "histogram": {"low": -1.0, "high": 1.0, "counts": [0, 1, 2, 1]},
+                },
+            }
+            for kind in ("histories", "items")
+        },
+    }
+]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Records in odd folders, one of them unreadable, their table file, and the report."""
+    root = tmp_path_factory.mktemp("report")
+    tables, results = root / "tables", root / "results"
+    tables.mkdir()
+    content = table().model_dump(exclude={"name"}, exclude_none=True)
+    (tables / "small.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    on_disk(results / "a b&c" / "0", record("ours", 0, 0.25, sphere=SPHERE), [1, 2, 3, 4] * 2)
+    on_disk(results / "a b&c" / "1", record("ours", 1, 0.35), [1, 2, 30, 4] * 2)
+    on_disk(results / "deep/er/2", record("base", 0, 0.125, stopped="cap of 3 epochs reached"))
+    on_disk(results / "3", record("ours", lr=9.0, status="failed", test={}, epochs=[]))
+    failed = {"status": "failed", "test": {}, "epochs": [], "yardsticks": {}}
+    on_disk(results / "4", record("base", file="two.txt", **failed))
+    on_disk(results / "5", record("other", status="pruned", test={}, name="<i>&amp;"))
+    (results / "bad").mkdir()
+    (results / "bad" / "record.json").write_text("{")
+    with pytest.raises(SystemExit) as stopped:
+        main([str(results), "--tables", str(tables)])
+    assert stopped.value.code == 1  # of the unreadable record; the rest is there
+    return root
+
+
+def text(built, name):
+    return (built / "results" / "report" / name).read_text()
+
+
+class Page(HTMLParser):
+    """Refuses what is not nested well and gathers attributes, ids and words."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.open, self.attributes, self.words = [], [], []
+        self.feed(content)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, *pair) for pair in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"{tag} at line {self.getpos()[0]}"
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, *pair) for pair in attrs]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else(built):
+    page = Page(text(built, "report.html"))
+    assert not {"script", "link", "img", "iframe"} & {tag for tag, *_ in page.attributes}
+    assert not [value for _, name, value in page.attributes if name == "src"]
+    content = text(built, "report.html")
+    assert "url(" not in content
+    assert "@import" not in content
+    assert "http" not in content
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    links = {value for _, name, value in page.attributes if name == "href"}
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+    files = [link for link in links if not link.startswith("#")]
+    assert len(files) == 6
+    for link in files:
+        assert read_record(built / "results" / "report" / unquote(link))
+
+
+def test_the_page_says_what_was_and_was_not_run(built):
+    page = Page(text(built, "report.html"))
+    words = " ".join(" ".join(page.words).split())
+    for part in (
+        "Small: a table & <its> title_1",
+        "6 records (3 finished, 2 failed, 1 pruned, 1 unreadable); 3 of them fill cells.",
+        "bad/record.json: is no readable record",
+        "<i>&amp;",  # a run's name, as it stands
+        ".3000 ± .0707 × 0.60",
+        "Base †",
+        "Ours, β ‡",
+        "† the epoch cap",
+        "‡ another run of this cell failed",
+        "not run",
+        "python -m uniseq.repeat 'a b&c/0/record.json' 'a b&c/1/record.json'",
+        "HR@10 .3000 against .1250",
+        "… open",
+        "paired t",
+        "One · Net: histories, epoch 2",
+        "popularity",
+        "uniseq 0.1.0, commit abc",
+    ):
+        assert part in words, part
+    assert str(built) not in text(built, "report.html")
+
+
+def test_csv_has_the_very_numbers(built):
+    rows = list(csv.DictReader(text(built, "small.csv").splitlines()))
+    assert len(rows) == 2 * 3 * 4 + 4  # cells and yardsticks, by figure
+    by_place = {
+        tuple(row[key] for key in ("panel", "row", "history", "metric")): row for row in rows
+    }
+    ours = by_place["one", "ours", "unmasked", "NDCG@10"]
+    assert float(ours["mean"]) == (0.25 + 0.35) / 2
+    assert float(ours["std"]) == pytest.approx(0.005**0.5)
+    assert float(ours["ratio"]) == pytest.approx(0.75)
+    assert (ours["printed"], ours["seeds"], ours["best"], ours["capped"]) == ("0.4", "2", "1", "0")
+    for link in ours["records"].split():
+        assert (built / "results" / "report" / unquote(link)).is_file()
+    base = by_place["one", "base", "masked", "HR@10"]
+    assert (base["mean"], base["std"], base["printed"], base["capped"]) == ("0.125", "", "", "1")
+    assert by_place["two", "base", "masked", "HR@10"]["state"] == "failed"
+    assert by_place["two", "ours", "masked", "HR@10"]["state"] == "not run"
+    assert by_place["one", "popularity", "masked", "HR@10"]["mean"] == "0.01"
+
+
+def test_latex_is_balanced_and_escaped(built):
+    tex = text(built, "small.tex")
+    bare = re.sub(r"\\[{}&%$#_]", "", tex)
+    assert bare.count("{") == bare.count("}")
+    assert bare.count("$") % 2 == 0
+    assert re.findall(r"\\begin\{(\w+)\}", tex) == ["table", "tabular"] * 2
+    assert re.findall(r"\\end\{(\w+)\}", tex) == ["tabular", "table"] * 2
+    for body in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", bare, re.DOTALL):
+        columns = len(body[0])
+        for row in re.findall(r"(.*) \\\\\n", body[1]):
+            spans = [int(span) for span in re.findall(r"\\multicolumn\{(\d+)\}", row)]
+            assert row.count("&") + 1 + sum(spans) - len(spans) == columns, row
+    assert r"a table \& $<$its$>$ title\_1" in tex
+    assert r"Ours, $\beta$$^\ddagger$ & .5000 & .4000 & \textbf{.3000}" in tex
+    assert r"{\scriptsize$\pm$.0707} {\scriptsize($\times$0.60)}" in tex
+    assert r"\emph{not run}" in tex
+    assert not [
+        line for line in tex.splitlines() if not line.startswith("%") and not line.isascii()
+    ]
+
+
+def test_markdown_tables_are_even_and_its_links_lead_to_records(built):
+    content = text(built, "report.md")
+    widths = []
+    for line in [*content.splitlines(), ""]:
+        if line.startswith("|"):
+            widths.append(len(re.findall(r"(?<!\\)\|", line)))
+        else:
+            assert len(set(widths)) <= 1, widths
+            widths = []
+    links = re.findall(r"\[\d+\]\((.+?)\)", content)
+    assert len(links) == 4
+    for link in links:
+        assert (built / "results" / "report" / unquote(link)).is_file()
+    assert "| **.3000** ± .0707 (×0.60) |" in content
+    assert r"# Small: a table & \<its> title\_1" in content
+    assert "| .1250 |" in content
+    assert "![figure1_small_one_net.png](figure1_small_one_net.png)" in content
+    assert (built / "results" / "report" / "figure1_small_one_net.png").is_file()
+
+
+def test_the_same_records_give_the_same_bytes_wherever_they_lie(built, tmp_path):
+    runs, _ = read_runs(built / "results")
+    for number, run in enumerate(runs):
+        folder = tmp_path / "results" / "flat" / f"{number}"
+        shutil.copytree(run.path.parent, folder)
+    arguments = [str(tmp_path / "results"), "--tables", str(built / "tables")]
+    main([*arguments, "--out", str(tmp_path / "one")])
+    main([*arguments, "--out", str(tmp_path / "two")])
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == sorted(path.name for path in (built / "results" / "report").iterdir())
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    moved = list(csv.DictReader((tmp_path / "one" / "small.csv").read_text().splitlines()))
+    before = list(csv.DictReader(text(built, "small.csv").splitlines()))
+    for row in (*moved, *before):
+        del row["records"]
+    assert moved == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["nowhere"], "nowhere: there is no such folder"),
+        (["."], "has no record.json below it"),
+        ([".", "--tables", "nowhere"], "nowhere: has no table files"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(arguments, fault, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 1
+    message = capsys.readouterr().err
+    assert fault in message
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1

@@ -1,0 +1,110 @@
+"""Cells are filled by content, chosen on validation, and say what is missing."""
+
+import pytest
+
+from tests.report.cases import record, runs, table
+from uniseq.report.cells import fill
+
+OURS, BASE, OTHER = (("one", "net", row) for row in ("ours", "base", "other"))
+
+
+def cells(*records, **changes):
+    return fill(table(**changes), runs(*records))
+
+
+def test_mean_and_deviation_over_seeds_and_the_ratio_to_the_printed_number():
+    cell = cells(*(record(seed=s, test=t) for s, t in ((0, 0.1), (1, 0.2), (2, 0.6))))[OURS]
+    figure = cell.figures["unmasked/HR@10"]
+    assert figure.mean == pytest.approx(0.3)
+    assert figure.std == pytest.approx(0.07**0.5)  # (.04 + .01 + .09) / (3 - 1)
+    assert figure.ratio == pytest.approx(0.6)  # to .5
+    assert cell.figures["masked/NDCG@10"].ratio == pytest.approx(0.75)  # to .4
+    assert [run.record.seed for run in cell.runs] == [0, 1, 2]
+    assert cell.settings == 1
+
+
+def test_one_seed_has_no_deviation_and_no_number_no_ratio():
+    figure = cells(record("base", seed=7))[BASE].figures["masked/HR@10"]
+    assert (figure.std, figure.ratio, figure.best) == (None, None, False)
+
+
+def test_the_setting_is_chosen_on_validation_and_never_on_test():
+    chosen = cells(
+        record(lr=0.1, seed=0, validation=[0.1, 0.50], test=0.2),
+        record(lr=0.1, seed=1, validation=[0.42, 0.2], test=0.2),
+        record(lr=0.5, seed=0, validation=[0.45], test=0.9),  # the best test
+        record(lr=0.9, seed=0, validation=[0.44], test=0.3),
+    )[OURS]
+    assert chosen.figures["masked/HR@10"].mean == pytest.approx(0.2)
+    assert len(chosen.runs) == 2  # .46 on the mean of validation
+    assert chosen.settings == 3
+    assert chosen.chosen == {"optimizer.lr": 0.1}
+    assert chosen.validation == pytest.approx(0.46)
+
+
+def test_other_data_is_another_setting():
+    other = {"name": "x", "fingerprint": "else", "ranked_users": {"test": 8}}
+    cell = cells(record(seed=0), record(seed=1, dataset=other, validation=[0.9]))[OURS]
+    assert cell.settings == 2
+    assert [run.record.seed for run in cell.runs] == [1]
+
+
+def test_paths_names_and_folders_of_data_are_no_setting():
+    first, second = record(seed=0), record(seed=1)
+    second.config |= {"name": "else", "results_dir": "/elsewhere", "threads": 3, "tags": ["x"]}
+    assert cells(first, second)[OURS].settings == 1
+
+
+def test_a_seed_counts_once_and_a_repeat_that_differs_is_noted():
+    cell = cells(
+        record(seed=0, test=0.2, validation=[0.3]), record(seed=0, test=0.4, validation=[0.2])
+    )[OURS]
+    assert (len(cell.runs), cell.figures["masked/HR@10"].mean) == (1, 0.2)
+    (note,) = cell.notes
+    assert "/runs/1/record.json repeats /runs/0/record.json" in note
+    assert cells(record(seed=0), record(seed=0))[OURS].notes == ()
+
+
+def test_what_was_not_run_failed_or_was_pruned_fills_nothing():
+    filled = cells(
+        record("base", status="failed", test={}, epochs=[]),
+        record("other", status="pruned", test={}, validation=[0.9]),
+    )
+    assert [filled[key].state for key in (OURS, BASE, OTHER)] == ["not run", "failed", "not run"]
+    assert all(cell.figures == {} for cell in filled.values())
+    both = cells(record(status="failed", seed=0), record(status="interrupted", seed=1))[OURS]
+    assert both.state == "failed and interrupted"
+
+
+def test_a_failure_that_was_made_good_is_forgotten_and_another_is_not():
+    good = cells(record(), record(status="failed"))[OURS]
+    assert (good.state, good.broken) == ("run", ())
+    other = cells(record(), record(status="failed", lr=9.0))[OURS]
+    assert (other.state, len(other.broken)) == ("run", 1)
+
+
+def test_a_run_that_met_the_cap_is_marked():
+    assert cells(record(), record(seed=1, stopped="cap of 45 epochs reached"))[OURS].capped
+    assert not cells(record())[OURS].capped
+
+
+def test_the_best_of_a_group_is_marked_and_ties_are_both_best():
+    filled = cells(record("ours", test=0.3), record("base", test=0.3), record("other", test=0.1))
+    best = [filled[key].figures["masked/HR@10"].best for key in (OURS, BASE, OTHER)]
+    assert best == [True, True, False]
+    assert not cells(record())[OURS].figures["masked/HR@10"].best  # nothing to be better than
+
+
+def test_an_optional_row_is_there_only_where_it_was_run():
+    rows = dict(table().model_dump()["rows"])
+    rows["other"] |= {"optional": True}
+    assert OTHER not in cells(record(), rows=rows)
+    filled = cells(record("other"), rows=rows)
+    assert OTHER in filled
+    assert ("two", "net", "other") not in filled
+
+
+def test_a_record_without_the_metrics_of_the_table_is_named():
+    cell = cells(record(test=0.1), record(seed=1), metrics=["HR@5", "NDCG@10"], printed={})[OURS]
+    assert cell.state == "not run"
+    assert cell.notes[0] == "/runs/0/record.json has no masked/HR@5, unmasked/HR@5"

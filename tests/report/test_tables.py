@@ -1,0 +1,116 @@
+"""The table files: faults are named, and those of the repository select what they say."""
+
+import pytest
+
+from tests.config_runs import composed
+from tests.report.cases import table
+from uniseq.config.check import check_config
+from uniseq.errors import DataError
+from uniseq.report.__main__ import TABLES
+from uniseq.report.conditions import matches
+from uniseq.report.tables import read_tables
+
+UNIFORM = ("loss=uniform", "similarity=cosine")
+CELLS = [
+    ("table1", "bce", ("loss=bce", "similarity=dot", "backbone=caser", "optimizer.lr=1e-4")),
+    ("table1", "bpr", ("loss=bpr", "similarity=dot", "backbone=gru4rec")),
+    ("table1", "infonce", ("loss=infonce", "similarity=cosine")),
+    ("table1", "naive", ("loss=bce", "similarity=cosine")),
+    ("table1", "uniform", (*UNIFORM, "loss.beta=.01", "loss.pairs=literal")),
+    ("table1", None, (*UNIFORM, "loss.beta1=0")),
+    ("table1", None, (*UNIFORM, "loss/rec=bpr")),
+    ("table1", None, (*UNIFORM, "dataset.empty_history=true")),
+    ("table1", None, (*UNIFORM, "dataset.eval_users=100")),
+    ("table1", None, (*UNIFORM, "trainer=smoke")),
+    ("table1", None, (*UNIFORM, "ranking.history=unmasked")),
+    ("table2", "a", ("loss=bce", "similarity=dot")),
+    ("table2", "b", ("loss=bce", "similarity=cosine")),
+    ("table2", "c", (*UNIFORM, "loss.beta2=0")),
+    ("table2", "d", (*UNIFORM, "loss.beta1=0", "loss.beta2=.05")),
+    ("table2", "e", UNIFORM),
+    ("table2", "f", (*UNIFORM, "loss.rec=null")),
+    ("table2", "g", ("loss=uniform", "similarity=dot")),
+    ("table2", None, (*UNIFORM, "optimizer.lr=1e-4")),
+    ("table2", None, (*UNIFORM, "backbone.positions=end")),
+    ("table2", None, (*UNIFORM, "loss.beta=.1")),
+    ("table3", "1e-1", (*UNIFORM, "loss.beta=.1")),
+    ("table3", "5e-2", UNIFORM),
+    ("table3", "1e-2", (*UNIFORM, "loss.beta=.01")),
+    ("table3", "5e-3", (*UNIFORM, "loss.beta=.005")),
+    ("table3", "1e-3", (*UNIFORM, "loss.beta=.001")),
+    ("table3", None, (*UNIFORM, "trainer.max_epochs=45")),
+]
+
+
+@pytest.mark.parametrize(("name", "row", "overrides"), CELLS)
+def test_a_run_falls_into_the_one_cell_that_is_meant(name, row, overrides):
+    ours = next(each for each in read_tables(TABLES) if each.name == name)
+    config = check_config(composed(["dataset=toys", *overrides]))
+    found = [
+        (panel, each)
+        for panel, group, each in ours.keys()  # noqa: SIM118
+        if matches(
+            config,
+            ours.conditions,
+            *(
+                part.conditions
+                for part in (ours.panels[panel], ours.groups[group], ours.rows[each])
+            ),
+        )
+    ]
+    assert found == ([] if row is None else [("toys", row)])
+
+
+def test_each_data_set_has_its_panel():
+    for ours in read_tables(TABLES):
+        for panel in ours.panels:
+            config = check_config(composed([f"dataset={panel}"]))
+            assert [p for p, part in ours.panels.items() if matches(config, part.conditions)] == [
+                panel
+            ]
+
+
+def test_the_known_numbers_stand_in_the_tables():
+    one, two, three = read_tables(TABLES)
+    assert one.printed_at(("beauty", "sasrec", "bce")) == {"HR@10": 0.0522, "NDCG@10": 0.0278}
+    assert one.printed_at(("toys", "caser", "bpr")) == {}
+    assert two.printed_at(("beauty", "sasrec", "b")) == {"HR@10": 0.0233, "NDCG@10": 0.0113}
+    assert three.printed_at(("beauty", "sasrec", "1e-3")) == {"HR@10": 0.0353, "NDCG@10": 0.0168}
+    assert {claim.text for each in (one, two, three) for claim in each.claims} >= {
+        "The objective beats every baseline",
+        "Of the two regularisers, L_hom matters more",
+        "β = .05 is best",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"ours": "mine"}, "there is no row 'mine': choose from ours, base, other"),
+        ({"claims": [{"kind": "beats", "text": "x", "winner": "y"}]}, "there is no row 'y'"),
+        ({"claims": [{"kind": "wins", "text": "x"}]}, "beats"),
+        ({"conditions": {"ranking.history": "masked"}}, "conditions must fix ranking.monitor"),
+        ({"printed": {"one": {"net": {"nobody": [1, 2]}}}}, "printed.one.net.nobody is no cell"),
+        ({"printed": {"one": {"net": {"ours": [0.1]}}}}, "must have 2 numbers"),
+        ({"colour": "red"}, "colour"),
+        (
+            {"groups": {"net": {"label": "N", "conditions": {"a": {"above": 1}}}}},
+            "a: a value, a list of values or {not: …}",
+        ),
+    ],
+)
+def test_a_faulty_table_is_refused(changes, fault):
+    with pytest.raises(ValueError) as found:
+        table(**changes)
+    assert fault in str(found.value)
+
+
+def test_a_faulty_file_is_one_line_with_its_name(tmp_path):
+    with pytest.raises(DataError, match=r"has no table files .*--tables"):
+        read_tables(tmp_path)
+    for text in ("title: [", "- a list", "title: 3"):
+        (tmp_path / "mine.yaml").write_text(text)
+        with pytest.raises(DataError) as found:
+            read_tables(tmp_path)
+        assert str(found.value).startswith(str(tmp_path / "mine.yaml: ").rstrip())
+        assert "\n" not in str(found.value)

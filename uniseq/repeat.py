@@ -1,0 +1,161 @@
+"""Train a recorded run once more and compare: ``python -m uniseq.repeat RUN/record.json``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from uniseq.config.check import build, check_config
+from uniseq.config.paths import conf_dir
+from uniseq.errors import DataError, UniseqError
+from uniseq.lean import load_trainer
+from uniseq.records.record import Record
+from uniseq.records.store import RECORD, read_record
+from uniseq.training import train
+
+DATA_DIR = "UNISEQ_DATA_DIR"
+
+
+def repeat(path: Path, out: Path, data_dir: str | None, threads: int | None) -> Record:
+    """Train from the config in a record.
+
+    Args:
+        path: the record.
+        out: where a folder for the run is made.
+        data_dir: of the data files here; None downloads them.
+        threads: of the CPU; None for as many as the recorded run had, as sums are rounded by them.
+
+    Raises:
+        UniseqError: when it did not finish, its config does not fit this version or the data here
+            are not its own.
+    """
+    recorded = read_record(path)
+    if recorded.status != "finished":
+        raise DataError(path, f"is of a run that is {recorded.status}: only a finished one repeats")
+    threads = recorded.environment["threads"] if threads is None else threads
+    cfg = config_here(recorded.config, out, data_dir, threads)
+    check_config(cfg)
+    fingerprint = build(cfg.dataset).sequences.fingerprint
+    if fingerprint != recorded.dataset["fingerprint"]:
+        raise DataError(
+            path,
+            f"was trained on data {recorded.dataset['fingerprint']}, here they are {fingerprint}: "
+            f"get the same files and name their folder with --data-dir or {DATA_DIR}",
+        )
+    moment = f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S-%f}"
+    return train(cfg, out / f"{recorded.name}_repeated" / moment)
+
+
+def config_here(
+    config: dict[str, Any], out: Path, data_dir: str | None, threads: int | None
+) -> DictConfig:
+    """A recorded config with what belongs to a machine, and cannot change a result, set anew."""
+    logger = OmegaConf.load(conf_dir() / "logger" / "csv.yaml")
+    machine = {
+        "data_dir": data_dir,
+        "results_dir": str(out),
+        "ckpt_path": None,
+        "threads": threads,
+        "logger": OmegaConf.to_container(logger),
+    }
+    cfg = OmegaConf.create({**config, **machine})
+    if "data_dir" in cfg.dataset.source:
+        cfg.dataset.source.data_dir = data_dir
+    return cfg
+
+
+def differences(recorded: Record, repeated: Record) -> list[str]:
+    """The figures that differ, a line each; the whole course of training counts."""
+    lines = [
+        f"test {name}: {recorded.test.get(name)} recorded, {repeated.test.get(name)} here"
+        for name in sorted(recorded.test.keys() | repeated.test.keys())
+        if recorded.test.get(name) != repeated.test.get(name)
+    ]
+    if len(recorded.epochs) != len(repeated.epochs):
+        lines.append(f"epochs: {len(recorded.epochs)} recorded, {len(repeated.epochs)} here")
+    pairs = zip(recorded.epochs, repeated.epochs, strict=False)
+    first = next((int(was["epoch"]) for was, now in pairs if was != now), None)
+    return lines if first is None else [*lines, f"training differs from epoch {first + 1} on"]
+
+
+def other_versions(recorded: Record, repeated: Record) -> list[str]:
+    """What else was in use than then, a line each."""
+    was, now = (_versions(record.environment) for record in (recorded, repeated))
+    return [
+        f"{name} {was.get(name)} recorded, {now.get(name)} here"
+        for name in sorted(was.keys() | now.keys())
+        if was.get(name) != now.get(name)
+    ]
+
+
+def _versions(environment: dict[str, Any]) -> dict[str, Any]:
+    names = ("uniseq", "commit", "python", "platform", "threads", "processes")
+    return {**{name: environment.get(name) for name in names}, **environment["packages"]}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line. Exit status 1 when a run cannot be repeated or ends in other figures."""
+    options = _parser().parse_args(arguments)
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # one's own classes
+    load_trainer()
+    from uniseq.processes import leads  # loads Lightning
+
+    data_dir = os.environ.get(DATA_DIR) if options.data_dir is None else str(options.data_dir)
+    equal = True
+    try:
+        for path in options.records:
+            file = path / RECORD if path.is_dir() else path
+            repeated = repeat(file, options.out, data_dir, options.threads)
+            if leads():
+                equal &= _report(file, read_record(file), repeated)
+    except UniseqError as error:
+        print(f"error: {error}".replace("\n", "\nerror: "), file=sys.stderr)
+        sys.exit(1)
+    if not equal:
+        sys.exit(1)
+
+
+def _report(path: Path, recorded: Record, repeated: Record) -> bool:
+    """Print the figures side by side; returns whether all are equal."""
+    width = max(len(name) for name in recorded.test)
+    print(f"{path}\n{'':{width}}  recorded  here")
+    for name, value in sorted(recorded.test.items()):
+        print(f"{name:{width}}  {value:.6f}  {repeated.test[name]:.6f}")
+    differing = differences(recorded, repeated)
+    print("equal in every figure of every epoch" if not differing else "not equal:")
+    for line in differing:
+        print(f"  {line}")
+    others = other_versions(recorded, repeated)
+    if others:
+        print("in use here and then:")
+    for line in others:
+        print(f"  {line}")
+    return not differing
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m uniseq.repeat",
+        description="Train recorded runs once more, from the configs in their records, and say "
+        "whether they end in the same figures. On the same versions, kind of machine and number of "
+        "threads they do.",
+    )
+    parser.add_argument("records", nargs="+", type=Path, metavar="RECORD_OR_RUN_FOLDER")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="FOLDER", help="(default: runs)"
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="FOLDER", help=f"of the data files (default: {DATA_DIR})"
+    )
+    parser.add_argument("--threads", type=int, help="of the CPU (default: as recorded)")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

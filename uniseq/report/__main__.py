@@ -1,0 +1,59 @@
+"""Tables, tests, curves and claims from records: ``python -m uniseq.report FOLDER``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from uniseq.errors import UniseqError
+from uniseq.report.build import build_report
+from uniseq.report.tables import read_tables
+
+# In a checkout; they do not travel in the wheel.
+TABLES = Path(__file__).parents[2] / "experiments" / "tables"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line. Exit status 1, and one line a fault, on what cannot be read.
+
+    A record that cannot be read does not keep the others from being shown.
+    """
+    options = _parser().parse_args(arguments)
+    out = options.folder / "report" if options.out is None else options.out
+    try:
+        if not options.folder.is_dir():
+            raise UniseqError(f"{options.folder}: there is no such folder")
+        report, files = build_report(options.folder, out, read_tables(options.tables))
+    except UniseqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    for path in files:
+        print(path)
+    for fault in report.unreadable:
+        print(f"error: {fault}", file=sys.stderr)
+    if report.unreadable:
+        sys.exit(1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m uniseq.report",
+        description="Build report.html, report.md, and CSV and LaTeX of each table from all "
+        "records below a folder, however it is laid out.",
+    )
+    parser.add_argument("folder", type=Path, help="every record.json below it is read")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="to write to (default: FOLDER/report)"
+    )
+    parser.add_argument(
+        "--tables",
+        type=Path,
+        default=TABLES,
+        metavar="FOLDER",
+        help="of the table files (default: experiments/tables of the checkout)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The kinds of claims a table may make: what each needs, and how its figures are judged."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from uniseq.report.text import change, figure
+
+Means = Mapping[str, float]
+
+
+class Beats(BaseModel):
+    """One row is better than others.
+
+    Args:
+        text: the claim in words.
+        winner: the row.
+        losers: the rows that it beats; None for all others.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["beats"]
+    text: str
+    winner: str
+    losers: list[str] | None = None
+
+    @property
+    def needed(self) -> list[str]:
+        """The rows without which nothing can be said."""
+        return [self.winner]
+
+    def against(self, rows: Sequence[str]) -> list[str]:
+        """The rows that it is held against, of those that the table has."""
+        others = [row for row in rows if row != self.winner]
+        return others if self.losers is None else self.losers
+
+    def judge(self, means: Means, others: Sequence[str]) -> bool:
+        """Whether it holds of the mean figures by row."""
+        return means[self.winner] > max(means[row] for row in others)
+
+    def evidence(self, means: Means, others: Sequence[str], labels: Mapping[str, str]) -> str:
+        """The figures that it rests on."""
+        rival = max(others, key=lambda row: means[row])
+        ours, theirs = means[self.winner], means[rival]
+        named = "" if len(others) == 1 else f" ({labels[rival]})"
+        return f"{figure(ours)} against {figure(theirs)}{named}, {change(ours, theirs)}"
+
+
+class LargestLoss(BaseModel):
+    """Of several parts, leaving out one costs most.
+
+    Args:
+        text: the claim in words.
+        full: the row with all parts.
+        without: the row without the part that is said to matter most.
+        others: the rows without another part each.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["largest_loss"]
+    text: str
+    full: str
+    without: str
+    others: list[str]
+
+    @property
+    def needed(self) -> list[str]:
+        """The rows without which nothing can be said."""
+        return [self.full, self.without]
+
+    def against(self, rows: Sequence[str]) -> list[str]:
+        """The rows that it is held against."""
+        return self.others
+
+    def judge(self, means: Means, others: Sequence[str]) -> bool:
+        """Whether it holds of the mean figures by row."""
+        return means[self.without] < min(means[row] for row in [*others, self.full])
+
+    def evidence(self, means: Means, others: Sequence[str], labels: Mapping[str, str]) -> str:
+        """The figures that it rests on."""
+        full, worst = means[self.full], min(others, key=lambda row: means[row])
+        left = " and ".join(
+            f"{figure(means[row])} ({labels[row]}, {change(means[row], full)})"
+            for row in (self.without, worst)
+        )
+        return f"of {figure(full)} remain {left}"
+
+
+Claim = Annotated[Beats | LargestLoss, Field(discriminator="kind")]

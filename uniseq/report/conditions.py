@@ -1,0 +1,38 @@
+"""Which records belong to a row, column or table: conditions on the keys of their configs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Conditions = Mapping[str, Any]
+
+
+def matches(config: Mapping[str, Any], *conditions: Conditions) -> bool:
+    """Whether a config meets all conditions.
+
+    Args:
+        config: resolved, of a record.
+        conditions: by dotted key: a value; a list of values, one of which it must be; or
+            ``{not: value or list}``. A key that the config has not is null.
+    """
+    return all(
+        _holds(value_at(config, key), wanted) for each in conditions for key, wanted in each.items()
+    )
+
+
+def value_at(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key, None where there is none."""
+    value: Any = config
+    for name in key.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return None
+        value = value[name]
+    return value
+
+
+def _holds(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        return not _holds(value, wanted["not"])
+    if isinstance(wanted, list):
+        return any(_holds(value, each) for each in wanted)
+    # In Python False equals 0, in a config it does not.
+    return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)

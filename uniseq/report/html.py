@@ -1,0 +1,100 @@
+"""The report as one HTML page that needs no other file, no network and no script."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from uniseq.report import text, words
+from uniseq.report.costs import by_part, commit, cost, versions
+from uniseq.report.curves import cosine_charts, learning_curves
+from uniseq.report.report import MARKS, Report, Section, marks
+from uniseq.report.tables import HISTORIES
+from uniseq.report.verdicts import MEANING, Verdict
+
+TEMPLATES = Path(__file__).parent / "templates"
+SYMBOLS = {"held": "✓", "did not hold": "✗", "mixed": "≈", "open": "…", "not run": "–"}
+
+
+def page(report: Report) -> str:
+    """The whole page."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for write in (text.figure, text.signed, text.probability, text.duration):
+        environment.filters[write.__name__] = write
+    environment.filters["slug"] = lambda name: name.replace(" ", "-")
+    template = environment.get_template("page.html.j2")
+    return template.render(
+        report=report,
+        style=Markup((TEMPLATES / "style.css").read_text()),
+        words=words,
+        histories=HISTORIES,
+        all_marks=MARKS,
+        meaning=MEANING,
+        symbols=SYMBOLS,
+        marks=marks,
+        commit=commit,
+        cost=cost,
+        by_part=by_part(report.runs),
+        versions=versions(report.runs),
+        uses=report.uses(),
+        sections=[_view(section) for section in report.sections],
+    )
+
+
+def _view(section: Section) -> dict[str, Any]:
+    """What the template needs of a section besides itself."""
+    cosines, problems = cosine_charts(section)
+    table, cells = section.table, section.cells
+    ran = {row for (_, _, row), cell in cells.items() if cell.runs}
+    colours = [(row, part.label, n) for n, (row, part) in enumerate(table.rows.items())]
+    return {
+        "it": section,
+        "table": table,
+        "printed": {p: any(c.printed for k, c in cells.items() if k[0] == p) for p in table.panels},
+        "bare": {
+            panel
+            for panel in table.panels
+            if all(cell.state == "not run" for key, cell in cells.items() if key[0] == panel)
+        },
+        "curves": learning_curves(section),
+        "cosines": cosines,
+        "problems": problems,
+        "claims": _claims(section),
+        "marks": [mark for mark in MARKS if any(mark in marks(c) for c in cells.values())],
+        "commands": [cell for cell in cells.values() if cell.runs],
+        "colours": [(label, n) for row, label, n in colours if row in ran],
+        "spread": [(label, n) for row, label, n in colours if row in {*table.figure1} & ran],
+    }
+
+
+def _claims(section: Section) -> list[tuple[str, list[tuple[str, list[list[Verdict]]]]]]:
+    """By claim, by group, by panel: the verdicts under both conventions."""
+    table = section.table
+    return [
+        (
+            claim.text,
+            [
+                (
+                    part.label,
+                    [
+                        [
+                            verdict
+                            for verdict in section.verdicts
+                            if (verdict.claim, verdict.panel, verdict.group)
+                            == (claim, panel, group)
+                        ]
+                        for panel in table.panels
+                    ],
+                )
+                for group, part in table.groups.items()
+            ],
+        )
+        for claim in table.claims
+    ]

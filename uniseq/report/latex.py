@@ -1,0 +1,100 @@
+"""A table as LaTeX, a float for each panel; needs booktabs and no other package."""
+
+from uniseq.report.cells import Cell, Figure
+from uniseq.report.report import BROKEN, CAPPED, MARKS, Report, Section, marks
+from uniseq.report.tables import HISTORIES
+from uniseq.report.text import figure
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "β": r"$\beta$",
+    "·": r"$\cdot$",
+    "×": r"$\times$",
+    "–": "--",
+    "−": "$-$",
+    "<": "$<$",
+    ">": "$>$",
+    CAPPED: r"$^\dagger$",
+    BROKEN: r"$^\ddagger$",
+}
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX sets as it stands."""
+    return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def latex_table(report: Report, section: Section) -> str:
+    """The panels of a table, each a float; a comment at the top says what it needs."""
+    floats = [_panel(section, panel) for panel in section.table.panels]
+    head = f"% {section.table.title}\n% \\usepackage{{booktabs}}\n"
+    return head + "\n".join(floats)
+
+
+def _panel(section: Section, panel: str) -> str:
+    table = section.table
+    width = len(table.metrics)
+    sides = [
+        ("printed", 2),
+        *((history, 2 + width * (i + 1)) for i, history in enumerate(HISTORIES)),
+    ]
+    heads = [rf"\multicolumn{{{width}}}{{c}}{{{side}}}" for side, _ in sides]
+    rules = [rf"\cmidrule(lr){{{first}-{first + width - 1}}}" for _, first in sides]
+    names = [escape(metric) for metric in table.metrics] * 3
+    caption = escape(f"{table.title}: {table.panels[panel].label}")
+    lines = [
+        r"\begin{table}",
+        r"\centering\small",
+        rf"\caption{{{caption}.{_footnotes(section, panel)}}}",
+        rf"\label{{tab:{table.name}-{panel}}}",
+        rf"\begin{{tabular}}{{l{'r' * 3 * width}r}}",
+        r"\toprule",
+        f" & {' & '.join(heads)} & \\\\",
+        " ".join(rules),
+        f" & {' & '.join(names)} & seeds \\\\",
+    ]
+    columns = 2 + 3 * width
+    for group in table.groups:
+        lines.append(r"\midrule")
+        lines.append(
+            rf"\multicolumn{{{columns}}}{{l}}{{\emph{{{escape(table.groups[group].label)}}}}} \\"
+        )
+        lines += [_row(section, cell) for cell in section.rows(panel, group)]
+    if section.yardsticks[panel]:
+        lines += [r"\midrule", rf"\multicolumn{{{columns}}}{{l}}{{\emph{{without training}}}} \\"]
+    for name, figures in section.yardsticks[panel].items():
+        values = [figure(figures[column]) for column in table.columns]
+        blank = " & " * (width + 1)
+        lines.append(f"{escape(name.replace('_', ' '))}{blank}{' & '.join(values)} & \\\\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def _row(section: Section, cell: Cell) -> str:
+    table = section.table
+    name = escape(table.rows[cell.key[2]].label + marks(cell))
+    printed = [figure(cell.printed[m]) if m in cell.printed else "--" for m in table.metrics]
+    if cell.runs:
+        values = [_figure(cell.figures[column]) for column in table.columns]
+        count = str(len(cell.runs))
+    else:
+        values = [rf"\multicolumn{{{len(table.columns)}}}{{c}}{{\emph{{{cell.state}}}}}"]
+        count = ""
+    return f"{' & '.join([name, *printed, *values, count])} \\\\"
+
+
+def _figure(shown: Figure) -> str:
+    text = figure(shown.mean)
+    text = rf"\textbf{{{text}}}" if shown.best else text
+    if shown.std is not None:
+        text += rf" {{\scriptsize$\pm${figure(shown.std)}}}"
+    if shown.ratio is not None:
+        text += rf" {{\scriptsize($\times${shown.ratio:.2f})}}"
+    return text
+
+
+def _footnotes(section: Section, panel: str) -> str:
+    used = "".join(marks(cell) for key, cell in section.cells.items() if key[0] == panel)
+    return "".join(f" {escape(mark)} {escape(MARKS[mark])}." for mark in MARKS if mark in used)

@@ -1,0 +1,169 @@
+"""The report as Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from uniseq.report.cells import Cell, Figure
+from uniseq.report.comparisons import Comparison
+from uniseq.report.costs import by_part, versions
+from uniseq.report.report import MARKS, Report, Section, marks
+from uniseq.report.tables import HISTORIES
+from uniseq.report.text import duration, figure, probability, signed
+from uniseq.report.words import BOLD, CLAIMS, HOW, TESTS, summary
+
+
+def markdown(report: Report, pictures: Sequence[str]) -> str:
+    """All of it, with links to the records.
+
+    Args:
+        report: what is shown.
+        pictures: files beside it.
+    """
+    parts = ["# Report", summary(report), *_unreadable(report), *HOW]
+    for section in report.sections:
+        parts += _section(report, section)
+    parts += [f"![{name}]({name})" for name in pictures]
+    parts += ["## Time", *_costs(report)]
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that neither ends a table's cell nor marks anything up."""
+    for character in "\\|*_`<[":
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table; columns after the first ``left`` are aligned to the right."""
+    rule = ["---" if i < left else "---:" for i in range(len(head))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
+
+
+def _unreadable(report: Report) -> list[str]:
+    if not report.unreadable:
+        return []
+    faults = [f"- {escape(report.local(str(error)))}" for error in report.unreadable]
+    return ["**Records that could not be read:**", "\n".join(faults)]
+
+
+def _section(report: Report, section: Section) -> list[str]:
+    table = section.table
+    parts = [f"## {escape(table.title)}", f"Printed: {escape(table.source)}", BOLD]
+    parts += [_panel(report, section, panel) for panel in table.panels]
+    used = "".join(marks(cell) for cell in section.cells.values())
+    parts += [f"{mark} {words}." for mark, words in MARKS.items() if mark in used]
+    if section.notes:
+        parts.append("\n".join(f"- {escape(report.local(note))}" for note in section.notes))
+    if section.verdicts:
+        parts += ["### Claims", CLAIMS, _claims(section)]
+    if section.comparisons:
+        parts += ["### Against the best baseline", TESTS, _comparisons(report, section)]
+    commands = [report.command(cell) for cell in section.cells.values() if cell.runs]
+    if commands:
+        text = "\n".join(f"    {command}" for command in commands)
+        parts += ["### Repeat a cell", "In the folder of the records:", text]
+    return parts
+
+
+def _panel(report: Report, section: Section, panel: str) -> str:
+    table = section.table
+    head = [
+        table.panels[panel].label,
+        *(f"printed {metric}" for metric in table.metrics),
+        *(" ".join(column.split("/")) for column in table.columns),
+        "seeds",
+    ]
+    rows = [
+        _row(report, section, cell) for group in table.groups for cell in section.rows(panel, group)
+    ]
+    for name, figures in section.yardsticks[panel].items():
+        values = [figure(figures[column]) for column in table.columns]
+        label = f"*{escape(name.replace('_', ' '))}, without training*"
+        rows.append([label, *[""] * len(table.metrics), *values, ""])
+    return grid(head, rows)
+
+
+def _row(report: Report, section: Section, cell: Cell) -> list[str]:
+    table = section.table
+    _, group, row = cell.key
+    label = f"{table.groups[group].label} · {table.rows[row].label}"
+    printed = [figure(cell.printed[m]) if m in cell.printed else "" for m in table.metrics]
+    values = [_figure(cell.figures[c]) if cell.runs else cell.state for c in table.columns]
+    links = " ".join(f"[{run.record.seed}]({report.link(run)})" for run in cell.runs or cell.broken)
+    tried = f", best of {cell.settings} settings" if cell.settings > 1 else ""
+    count = f"{len(cell.runs)}: {links}{tried}" if cell.runs else links
+    return [escape(label) + marks(cell), *printed, *values, count]
+
+
+def _figure(shown: Figure) -> str:
+    text = f"**{figure(shown.mean)}**" if shown.best else figure(shown.mean)
+    text += "" if shown.std is None else f" ± {figure(shown.std)}"
+    return text if shown.ratio is None else f"{text} (×{shown.ratio:.2f})"
+
+
+def _claims(section: Section) -> str:
+    table = section.table
+    rows = [
+        [
+            verdict.claim.text,
+            f"{table.panels[verdict.panel].label} · {table.groups[verdict.group].label}",
+            verdict.history,
+            verdict.state if verdict.state == "not run" else f"**{verdict.state}**",
+            escape(verdict.evidence),
+        ]
+        for verdict in section.verdicts
+    ]
+    return grid(["claim", "where", "history", "", "figures"], rows, left=5)
+
+
+def _comparisons(report: Report, section: Section) -> str:
+    metrics = section.table.metrics
+    head = ["", "history", "best baseline"]
+    head += [word for metric in metrics for word in (f"Δ {metric}", "95 %", "p, Holm", "test")]
+    rows = [
+        _comparison(report, section, comparison, history)
+        for comparison in section.comparisons
+        for history in HISTORIES
+    ]
+    return grid(head, rows, left=3)
+
+
+def _comparison(
+    report: Report, section: Section, comparison: Comparison, history: str
+) -> list[str]:
+    table = section.table
+    panel, group, _ = comparison.ours.key
+    where = f"{table.panels[panel].label} · {table.groups[group].label}"
+    other = comparison.baseline
+    row = [where, history, escape(table.rows[other.key[2]].label) if other else ""]
+    if comparison.problem is not None:
+        problem = escape(report.local(comparison.problem))
+        return [*row, problem, *[""] * (4 * len(table.metrics) - 1)]
+    for metric in table.metrics:
+        name = f"{history}/{metric}"
+        found = comparison.differences[name]
+        row += [
+            signed(found.mean),
+            f"{signed(found.low)} to {signed(found.high)}",
+            probability(comparison.corrected[name]),
+            found.test,
+        ]
+    return row
+
+
+def _costs(report: Report) -> list[str]:
+    head = ["data set · backbone", "runs", "epochs", "training", "validation", "in all", "memory"]
+    rows = [
+        [
+            escape(" · ".join(part)),
+            str(cost.runs),
+            str(cost.epochs),
+            duration(cost.train),
+            duration(cost.validation),
+            duration(cost.wall),
+            f"{cost.peak:.0f} MiB",
+        ]
+        for part, cost in by_part(report.runs).items()
+    ]
+    made = [f"- {count} runs: {escape(words)}" for words, count in versions(report.runs)]
+    return [grid(head, rows), "\n".join(made)]

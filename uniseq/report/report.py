@@ -1,0 +1,145 @@
+"""Everything a report shows, gathered from the records before it is written in any format."""
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from uniseq.errors import DataError, UniseqError
+from uniseq.report.cells import Cell, fill
+from uniseq.report.comparisons import Comparison, comparisons
+from uniseq.report.conditions import matches
+from uniseq.report.runs import Run, read_runs
+from uniseq.report.tables import Key, Table
+from uniseq.report.verdicts import Verdict, verdicts
+
+CAPPED, BROKEN = "†", "‡"
+MARKS = {
+    CAPPED: "the epoch cap, not early stopping, ended a run: more epochs might give more",
+    BROKEN: "another run of this cell failed or was interrupted, and none has made it good",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table, filled.
+
+    Args:
+        table: what it asks for.
+        cells: by panel, group and row.
+        yardsticks: of each panel: test figures by ranking that needs no training.
+        comparisons: tests of its own row against the best of the others.
+        verdicts: on its claims.
+        notes: what a reader must know about its records.
+    """
+
+    table: Table
+    cells: Mapping[Key, Cell]
+    yardsticks: Mapping[str, Mapping[str, Mapping[str, float]]]
+    comparisons: Sequence[Comparison]
+    verdicts: Sequence[Verdict]
+    notes: Sequence[str]
+
+    def rows(self, panel: str, group: str) -> list[Cell]:
+        """The cells of a group, in order."""
+        return [cell for key, cell in self.cells.items() if key[:2] == (panel, group)]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of it.
+
+    Args:
+        folder: that the records lie below.
+        out: the folder that the report is written to.
+        runs: every readable record.
+        unreadable: one fault for each that is not.
+        sections: the tables.
+    """
+
+    folder: Path
+    out: Path
+    runs: Sequence[Run]
+    unreadable: Sequence[DataError]
+    sections: Sequence[Section]
+
+    def link(self, run: Run) -> str:
+        """The record's address, seen from the report."""
+        return quote(Path(os.path.relpath(run.path, self.out)).as_posix())
+
+    def place(self, run: Run) -> str:
+        """The record's file, seen from the folder of the records."""
+        return run.path.relative_to(self.folder).as_posix()
+
+    def local(self, text: str) -> str:
+        """A message with paths as they are seen from the folder of the records."""
+        return text.replace(f"{self.folder}{os.sep}", "")
+
+    def command(self, cell: Cell) -> str:
+        """What repeats a cell, run in the folder of the records."""
+        return f"python -m uniseq.repeat {shlex.join(self.place(run) for run in cell.runs)}"
+
+    def uses(self) -> dict[Path, list[str]]:
+        """The cells that show each record, in words."""
+        used: dict[Path, list[str]] = {}
+        for section in self.sections:
+            for key, cell in section.cells.items():
+                for run in cell.runs:
+                    label = f"{section.table.name}: {section.table.label(key)}"
+                    used.setdefault(run.path, []).append(label)
+        return used
+
+
+def gather(folder: Path, out: Path, tables: Sequence[Table]) -> Report:
+    """Read all records below a folder and fill the tables.
+
+    Raises:
+        UniseqError: when there is no record.
+    """
+    runs, unreadable = read_runs(folder)
+    if not runs and not unreadable:
+        raise UniseqError(f"{folder}: has no record.json below it: name the folder of the runs")
+    return Report(folder, out, runs, unreadable, [_section(table, runs) for table in tables])
+
+
+def marks(cell: Cell) -> str:
+    """The marks behind a cell's name."""
+    shown = [CAPPED] if cell.capped else []
+    return "".join([*shown, BROKEN] if cell.broken and cell.runs else shown)
+
+
+def _section(table: Table, runs: Sequence[Run]) -> Section:
+    cells = fill(table, runs)
+    notes = [note for cell in cells.values() for note in cell.notes]
+    yardsticks = {panel: _yardsticks(table, panel, runs, notes) for panel in table.panels}
+    return Section(
+        table,
+        cells,
+        yardsticks,
+        comparisons(table, cells),
+        verdicts(table, cells),
+        list(dict.fromkeys(notes)),
+    )
+
+
+def _yardsticks(
+    table: Table, panel: str, runs: Sequence[Run], notes: list[str]
+) -> Mapping[str, Mapping[str, float]]:
+    """Those of the panel's data; they do not depend on the model, so that any record has them."""
+    part = table.panels[panel]
+    found = [
+        run
+        for run in runs
+        if run.record.yardsticks
+        and matches(run.record.config, table.conditions, part.conditions)
+        and all(set(table.columns) <= each.keys() for each in run.record.yardsticks.values())
+    ]
+    for run in found[1:]:
+        if run.record.yardsticks != found[0].record.yardsticks:
+            notes.append(
+                f"{run.path} has other figures of the rankings without training than "
+                f"{found[0].path}, which are shown"
+            )
+    return found[0].record.yardsticks if found else {}

@@ -1,0 +1,150 @@
+"""Tables as data: rows, columns, conditions, printed numbers and claims, from YAML files."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+from uniseq.errors import DataError
+from uniseq.report.claims import Claim
+
+HISTORIES = ("masked", "unmasked")
+WATCHED = ("ranking.history", "ranking.monitor")
+
+
+Key = tuple[str, str, str]
+
+
+class Part(BaseModel):
+    """A panel, a group or a row of a table.
+
+    Args:
+        label: for people.
+        conditions: that its records meet, see :func:`uniseq.report.conditions.matches`.
+        optional: whether it is left out where nothing was run.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str
+    conditions: dict[str, Any]
+    optional: bool = False
+
+    @field_validator("conditions")
+    @classmethod
+    def _only_not(cls, conditions: dict[str, Any]) -> dict[str, Any]:
+        for key, wanted in conditions.items():
+            if isinstance(wanted, dict) and set(wanted) != {"not"}:
+                raise ValueError(f"{key}: a value, a list of values or {{not: …}}, not {wanted}")
+        return conditions
+
+
+class Table(BaseModel):
+    """One table: a cell for each panel, group and row.
+
+    Args:
+        name: of the files it becomes: the stem of the file it was read from.
+        title: for people.
+        source: where the printed numbers are from, and what is known of them.
+        metrics: such as ``NDCG@10``; each is shown with the history masked and not.
+        conditions: that all its records meet. ``ranking.history`` and ``ranking.monitor`` are
+            among them, as settings are compared by what they watched.
+        panels: the data sets.
+        groups: of rows that are compared with each other: the backbones.
+        rows: the objectives, variants or values.
+        printed: the paper's numbers by panel, group and row, in the order of ``metrics``; null
+            where they are not at hand.
+        ours: the row that is tested against the best of the others; None for no test.
+        figure1: the rows whose cosines are drawn, where they were measured.
+        claims: what the paper says about the table.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    source: str
+    metrics: list[str]
+    conditions: dict[str, Any]
+    panels: dict[str, Part]
+    groups: dict[str, Part]
+    rows: dict[str, Part]
+    printed: dict[str, dict[str, dict[str, list[float] | None]]]
+    ours: str | None = None
+    figure1: list[str] = []
+    claims: list[Claim] = []
+
+    @property
+    def watched(self) -> str:
+        """The validation figure that settings are chosen by."""
+        history, monitor = (self.conditions[key] for key in WATCHED)
+        return f"val/{history}/{monitor}"
+
+    @property
+    def columns(self) -> list[str]:
+        """The test figures of a cell, such as ``masked/HR@10``."""
+        return [f"{history}/{metric}" for history in HISTORIES for metric in self.metrics]
+
+    def keys(self) -> Iterator[Key]:
+        """Panel, group and row of each cell, in order."""
+        return product(self.panels, self.groups, self.rows)
+
+    def label(self, key: Key) -> str:
+        """A cell's place in words."""
+        panel, group, row = key
+        parts = (self.panels[panel], self.groups[group], self.rows[row])
+        return " · ".join(part.label for part in parts)
+
+    def printed_at(self, key: Key) -> dict[str, float]:
+        """The paper's numbers of a cell by metric; empty where they are not at hand."""
+        panel, group, row = key
+        values = self.printed.get(panel, {}).get(group, {}).get(row)
+        return {} if values is None else dict(zip(self.metrics, values, strict=True))
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for key in WATCHED:
+            if not isinstance(self.conditions.get(key), str):
+                raise ValueError(f"conditions must fix {key}: settings are compared by it")
+        named = [*self.figure1, *([] if self.ours is None else [self.ours])]
+        for claim in self.claims:
+            named += [*claim.needed, *claim.against(list(self.rows))]
+        for row in named:
+            if row not in self.rows:
+                raise ValueError(f"there is no row {row!r}: choose from {', '.join(self.rows)}")
+        for panel, groups in self.printed.items():
+            for group, rows in groups.items():
+                for row, values in rows.items():
+                    if (panel, group, row) not in set(self.keys()):
+                        raise ValueError(f"printed.{panel}.{group}.{row} is no cell of the table")
+                    if values is not None and len(values) != len(self.metrics):
+                        raise ValueError(
+                            f"printed.{panel}.{group}.{row} must have {len(self.metrics)} numbers"
+                        )
+        return self
+
+
+def read_tables(folder: Path) -> list[Table]:
+    """The tables of all YAML files in a folder, in the order of their names.
+
+    Raises:
+        DataError: when there is none, or naming the first fault of one.
+    """
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        raise DataError(folder, "has no table files (*.yaml): name their folder with --tables")
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> Table:
+    try:
+        return Table(name=file.stem, **yaml.safe_load(file.read_text()))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise DataError(file, f"{where + ': ' if where else ''}{fault['msg']}") from error
+    except (OSError, TypeError, yaml.YAMLError) as error:
+        raise DataError(file, f"is no table: {' '.join(str(error).split())}") from error

@@ -1,0 +1,40 @@
+"""Numbers as the report writes them."""
+
+
+def figure(value: float) -> str:
+    """A metric with four decimals and no leading zero: ``.0795``."""
+    text = f"{value:.4f}"
+    return text.removeprefix("0") if text.startswith("0.") else text.replace("-0.", "-.")
+
+
+def signed(value: float) -> str:
+    """A difference of metrics with its sign: ``+.0021``, ``−.0003``."""
+    return f"{'−' if value < 0 else '+'}{figure(abs(value))}"
+
+
+def change(ours: float, theirs: float) -> str:
+    """A relative difference: ``+12 %``; nothing can be said of a zero."""
+    if theirs == 0:
+        return "from 0"
+    percent = 100 * (ours / theirs - 1)
+    digits = 1 if abs(percent) < 10 else 0
+    return f"{'−' if percent < 0 else '+'}{abs(percent):.{digits}f} %"
+
+
+def probability(p: float) -> str:
+    """A p-value to two significant digits, small ones by their power of ten."""
+    if p < 1e-300:
+        return "< 10⁻³⁰⁰"
+    if p < 1e-3:
+        mantissa, exponent = f"{p:.0e}".split("e")
+        raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{mantissa}·10{raised}"
+    return f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """``48 s``, ``12 min``, ``3 h 05 min``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
