@@ -51,6 +51,7 @@ def test_a_run_leaves_a_whole_record(tmp_path):
     assert len(content["timings"]["epochs"]) == 3
     assert read_record(tmp_path / "record.json") == record
     assert (tmp_path / "curve.png").stat().st_size > 1000
+    assert str(tmp_path) not in (tmp_path / "record.json").read_text()  # it travels
     best = max(content["epochs"], key=lambda epoch: epoch["val/masked/NDCG@10"])
     assert content["best_epoch"] == best["epoch"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from uniseq.config.check import build, check_config
-from uniseq.config.schema import identity
+from uniseq.config.schema import identity, portable
 from uniseq.records.record import Record, hash_config
 from uniseq.records.store import write_ranks, write_record
 from uniseq.report.curve import draw_curve
@@ -42,7 +42,7 @@ def train(
     record = Record(
         status="failed",
         name=plain["name"],
-        config=plain,
+        config=portable(plain),
         config_hash=hash_config(identity(plain)),
         seed=plain["seed"],
         resumed_from=plain["ckpt_path"],

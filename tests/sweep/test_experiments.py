@@ -31,6 +31,21 @@ def test_table_3_is_one_objective_under_five_weights():
     assert {run.config["loss"]["_target_"] for run in found.runs} == {UNIFORM}
     assert {run.config["results_dir"] for run in found.runs} == {"experiments/results"}
     assert len({run.id for run in found.runs}) == 5
+    names = [run.name for run in found.runs]
+    assert names[0] == "synthetic_sasrec_uniform_cosine_seed0_beta0.05"
+    assert f"name={names[0]}" in found.runs[0].overrides
+    assert len(set(names)) == 5
+
+
+def test_a_name_shows_the_values_that_vary_and_no_others():
+    def names(*arguments):
+        return [run.name for run in plan("dataset=synthetic", *arguments).runs]
+
+    usual = "synthetic_sasrec_uniform_cosine_seed"
+    assert names("seed=0,1") == [f"{usual}0", f"{usual}1"]
+    assert names("loss/rec=bce,bpr", "loss.beta=.1") == [f"{usual}0"] * 2
+    assert names("ranking.ks=[5,10],[10]") == [f"{usual}0_ks-5-10", f"{usual}0_ks-10"]
+    assert names("loss.beta=.1,.05", "name=mine") == ["mine", "mine"]
 
 
 def test_table_2_has_a_run_for_each_part_left_out():

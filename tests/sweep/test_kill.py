@@ -37,7 +37,7 @@ def records(folder):
     found = {}
     for path in folder.glob("*/record.json"):
         content = json.loads(path.read_text())
-        del content["timings"], content["environment"], content["config"]["results_dir"]
+        del content["timings"], content["environment"]
         found[path.parent.name] = content, path.with_name("ranks.npz").read_bytes()
     return found
 

@@ -65,6 +65,16 @@ INCIDENTAL_BELOW = frozenset(
         "use_distributed_sampler",
     }
 )
+# Folders and files of one machine: a record, which travels, has none of them.
+PLACES = frozenset({"data_dir", "results_dir", "ckpt_path"})
+
+
+def portable(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved config with the places of this machine null."""
+    return {
+        key: None if key in PLACES else portable(value) if isinstance(value, dict) else value
+        for key, value in plain.items()
+    }
 
 
 def identity(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ class Record:
     Args:
         status: how the run ended; ``pruned`` when a search gave it up for its validation figures.
         name: of the run, for people.
-        config: the resolved config.
+        config: the resolved config, without the folders of the machine it ran on.
         config_hash: of the part of the config that determines the result.
         dataset: name, sizes and fingerprint of the data.
         seed: of the run.
