@@ -109,7 +109,7 @@ def test_the_page_says_what_was_and_was_not_run(built):
     words = " ".join(" ".join(page.words).split())
     for part in (
         "Small: a table & <its> title_1",
-        "6 records (3 finished, 2 failed, 1 pruned, 1 unreadable); 3 of them fill cells.",
+        "Records: 6 (3 finished, 2 failed, 1 pruned, 1 unreadable); in cells of a table: 3.",
         "bad/record.json: is no readable record",
         "<i>&amp;",  # a run's name, as it stands
         ".3000 ± .0707 × 0.60",
