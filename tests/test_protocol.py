@@ -18,8 +18,8 @@ from uniseq.data.datamodule import SequenceDataModule
 from uniseq.errors import DataError
 from uniseq.losses import BCELoss, InfoNCELoss, UniformityLoss
 from uniseq.module import SequentialRecommender
-from uniseq.training import train
 from uniseq.similarity import Cosine
+from uniseq.training import train
 
 
 def run(folder: Path, *overrides: str):

@@ -23,6 +23,10 @@ def _job(cfg: DictConfig) -> float | None:
     """One run, or one of a sweep; returns the best watched figure, None when there is none."""
     load_trainer()
     hydra_config = HydraConfig.get()
+    if hydra_config.mode == RunMode.MULTIRUN and cfg.trial is not None:
+        from uniseq.sweep.trial import run_trial
+
+        return run_trial(cfg, Path(hydra_config.sweep.dir))
     if hydra_config.mode == RunMode.MULTIRUN:
         from uniseq.sweep.once import run_once
 

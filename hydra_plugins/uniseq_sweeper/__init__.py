@@ -1,10 +1,13 @@
-"""Where Hydra looks for the sweeper of ``hydra/sweeper=grid``."""
+"""Where Hydra looks for the sweepers of ``hydra/sweeper=grid`` and ``hydra/sweeper=optuna``."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+from uniseq.errors import UniseqError
 
 
 class GridSweeper(Sweeper):
@@ -22,5 +25,17 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run all that the command line asks for."""
         from uniseq.sweep.grid import sweep
+
+        return sweep(arguments, self.config, self.hydra_context, self.task_function, **self.options)
+
+
+class OptunaSweeper(GridSweeper):
+    """See :mod:`uniseq.sweep.search`, which is loaded only when a sweep starts."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Search within what the command line leaves open."""
+        if find_spec("optuna") is None:
+            raise UniseqError("hydra/sweeper=optuna needs Optuna: pip install 'uniseq[optuna]'")
+        from uniseq.sweep.search import sweep
 
         return sweep(arguments, self.config, self.hydra_context, self.task_function, **self.options)

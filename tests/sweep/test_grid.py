@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -70,6 +71,31 @@ def test_a_second_sweep_does_only_what_is_new_and_retries_what_failed(tmp_path):
     )
     assert "2 finished; best val/masked/NDCG@10" in shown.stdout.replace("\n", " ")
     assert "3 finished; best val/masked/NDCG@10" in shown.stdout.replace("\n", " ")
+
+
+def test_a_killed_worker_is_one_line_and_the_next_sweep_goes_on(tmp_path):
+    if find_spec("hydra_plugins.hydra_joblib_launcher") is None:
+        pytest.skip("needs pip install uniseq[joblib]")
+    (tmp_path / "fatal.py").write_text(
+        "import os\n"
+        "from pathlib import Path\n"
+        "from uniseq.losses import BCELoss\n"
+        "class Fatal(BCELoss):\n"
+        "    def forward(self, triplets):\n"
+        "        if not Path('survived').exists():\n"
+        "            os.kill(os.getpid(), 9)\n"
+        "        return super().forward(triplets)\n"
+    )
+    options = ("loss=custom", "loss._target_=fatal.Fatal", "seed=0,1", "hydra/launcher=joblib")
+    first = command(tmp_path, *options)
+    assert first.returncode == 1
+    (line,) = [line for line in first.stderr.splitlines() if line.startswith("error")]
+    assert line.startswith("error: the launcher stopped: TerminatedWorkerError")
+    assert "Traceback" not in first.stderr
+    (tmp_path / "survived").touch()
+    second = command(tmp_path, *options)
+    assert second.returncode == 0, second.stderr
+    assert len(stamps(tmp_path)) == 2
 
 
 def test_two_sweeps_in_one_folder_share_the_runs(tmp_path):

@@ -38,4 +38,6 @@ def summary(report: Report) -> str:
     parts = [f"{count} {status}" for status, count in ends.most_common()]
     unread = f", {len(report.unreadable)} unreadable" if report.unreadable else ""
     shown = len(report.uses())
-    return f"Records: {len(report.runs)} ({', '.join(parts)}{unread}); in cells of a table: {shown}."
+    return (
+        f"Records: {len(report.runs)} ({', '.join(parts)}{unread}); in cells of a table: {shown}."
+    )

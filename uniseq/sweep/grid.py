@@ -1,31 +1,23 @@
 """The sweep over a grid: every run that is not over is handed to the launcher."""
 
 import hashlib
-import json
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.live import Live
 
 from uniseq.errors import UniseqError
 from uniseq.lean import load_trainer
-from uniseq.records.runs import SWEEPS, Runs
-from uniseq.records.store import write_atomically
+from uniseq.records.runs import Runs
+from uniseq.sweep.live import EVERY_S, launch, overview, quiet_launcher
+from uniseq.sweep.notes import keep_plan
 from uniseq.sweep.once import is_over
-from uniseq.sweep.overview import render, summary, survey
-from uniseq.sweep.plan import Plan, Planned, Planner
-
-EVERY_S = 2.0
+from uniseq.sweep.plan import Planned, Planner
 
 
 def sweep(
@@ -51,23 +43,21 @@ def sweep(
     plan = Planner(context.config_loader, config).plan(arguments, params, search, leave_out)
     root = Path(config.hydra.sweep.dir)
     runs = Runs(root)
-    title = keep_plan(plan, root, str(config.hydra.runtime.choices.get("experiment") or "sweep"))
+    title = str(config.hydra.runtime.choices.get("experiment") or "sweep")
+    ids = hashlib.sha256(" ".join(each.id for each in plan.runs).encode()).hexdigest()[:8]
+    keep_plan(root, f"{title}-{ids}", title, sys.argv[1:], plan.runs)
     for line in plan.left_out:
         print(f"left out: {line}")
-    if not config.hydra.verbose:
-        config.hydra.hydra_logging.root.level = "WARNING"  # the overview says what runs
-    launcher = Plugins.instance().instantiate_launcher(
-        hydra_context=context, task_function=task, config=config
-    )
+    launcher = quiet_launcher(config, context, task)
     values: dict[str, float | None] = {}
     number = 0
-    with overview(runs, plan.runs, title):
+    with overview(runs, lambda: plan.runs, title):
         while remaining := [each for each in plan.runs if each.id not in values]:
             todo = _skim(runs, remaining, values)
             size = max_batch_size or len(todo) or 1
             for start in range(0, len(todo), size):
                 batch = todo[start : start + size]
-                results = launcher.launch([each.overrides for each in batch], number)
+                results = launch(launcher, [each.overrides for each in batch], number)
                 number += len(batch)
                 values |= _values(batch, results)
             if any(each.id not in values for each in remaining):
@@ -76,53 +66,6 @@ def sweep(
     if faults:
         raise UniseqError("\n".join(faults))
     return [values[each.id] for each in plan.runs]
-
-
-def keep_plan(plan: Plan, root: Path, name: str) -> str:
-    """Write down which runs belong together, for ``python -m uniseq.status``; gives the title."""
-    ids = hashlib.sha256(" ".join(each.id for each in plan.runs).encode()).hexdigest()[:8]
-    content = {
-        "name": name,
-        "command": sys.argv[1:],
-        "runs": [{"id": each.id, "name": each.name} for each in plan.runs],
-    }
-    text = json.dumps(content, indent=1) + "\n"
-    write_atomically(root / SWEEPS / f"{name}-{ids}.json", text.encode())
-    return name
-
-
-@contextmanager
-def overview(runs: Runs, planned: Sequence[Planned], title: str) -> Iterator[None]:
-    """Show how the sweep stands while it runs: a live table, or a line where it has changed."""
-    console = Console()
-    over = threading.Event()
-
-    def lines() -> None:
-        before: Any = None
-        while True:
-            found = survey(runs, planned)
-            states = [run.state for run in found.runs]
-            if states != before:
-                console.print(f"{title}: {summary(found)}", highlight=False, soft_wrap=True)
-            before = states
-            if over.wait(EVERY_S):
-                return
-
-    def table() -> None:
-        with Live(console=console, auto_refresh=False) as live:
-            while True:
-                live.update(render(survey(runs, planned), title), refresh=True)
-                if over.wait(EVERY_S):
-                    return
-
-    watching = threading.Thread(target=table if console.is_terminal else lines, daemon=True)
-    watching.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watching.join()
-        console.print(f"{title}: {summary(survey(runs, planned))}", highlight=False, soft_wrap=True)
 
 
 def _skim(

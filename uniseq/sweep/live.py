@@ -1,4 +1,4 @@
-"""A sweep at work: its launcher, and how it stands on the terminal."""
+"""A sweep at work: its launcher, and how it stands, on the terminal."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.live import Live
 
+from uniseq.errors import UniseqError
 from uniseq.records.runs import Runs
 from uniseq.sweep.overview import Named, render, summary, survey
 
@@ -25,6 +27,22 @@ def quiet_launcher(config: DictConfig, context: HydraContext, task: TaskFunction
     return Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task, config=config
     )
+
+
+def launch(launcher: Launcher, jobs: Sequence[list[str]], number: int) -> Sequence[JobReturn]:
+    """Hand jobs, each a command line, to the launcher; they are numbered from ``number`` on.
+
+    Raises:
+        UniseqError: when the launcher itself fails; what a job raises comes back in its result.
+    """
+    try:
+        return launcher.launch(jobs, number)
+    except Exception as error:
+        raise UniseqError(
+            f"the launcher stopped: {type(error).__name__}: {error}".splitlines()[0]
+            + "; was a process killed, for its memory say? The same command goes on from where "
+            "each run was"
+        ) from error
 
 
 @contextmanager

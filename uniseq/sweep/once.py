@@ -1,19 +1,21 @@
 """One run of a sweep: skipped when it is done, resumed when it was cut off, begun otherwise."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from uniseq.config.check import build, check_config, identity
+from uniseq.config.check import build, check_config
+from uniseq.config.schema import identity
 from uniseq.processes import leads
 from uniseq.records.record import Record, hash_config, run_id
 from uniseq.records.runs import LAST, PROGRESS, Run, Runs
 from uniseq.records.store import RECORD
 from uniseq.sweep.progress import Progress
-from uniseq.training import train, watched
+from uniseq.training import Pruned, train, watched
 
 
 def run_once(cfg: DictConfig, root: Path) -> float | None:
@@ -29,16 +31,21 @@ def run_once(cfg: DictConfig, root: Path) -> float | None:
         UniseqError: on config or data that cannot be used.
     """
     plain = check_config(cfg)
-    id = run_id(hash_config(identity(plain)), build(cfg.dataset).sequences.fingerprint)
+    id = id_of(cfg, plain)
     runs = Runs(root)
     # Of processes that share one run the first claims it for all.
     with runs.claim(id) if leads() else nullcontext(True) as mine:
         if not mine:
             return None
         run = runs.at_rest(id, plain["name"])
-        record = run.record if is_over(run, plain) else _finish(cfg, run)
+        record = run.record if is_over(run, plain) else finish(cfg, run)
         assert record is not None
         return max(epoch[watched(cfg)] for epoch in record.epochs)
+
+
+def id_of(cfg: DictConfig, plain: dict[str, Any]) -> str:
+    """What tells the run from all others; its data are read for it."""
+    return run_id(hash_config(identity(plain)), build(cfg.dataset).sequences.fingerprint)
 
 
 def is_over(run: Run, plain: dict[str, Any]) -> bool:
@@ -47,15 +54,29 @@ def is_over(run: Run, plain: dict[str, Any]) -> bool:
     return run.state == "finished" and bool(run.record and (run.record.sphere or not wants_sphere))
 
 
-def _finish(cfg: DictConfig, run: Run) -> Record:
-    """Train from where the run stands."""
+def finish(cfg: DictConfig, run: Run, watchers: Sequence[Any] = ()) -> Record:
+    """Train from where the run stands; for the process that has claimed it.
+
+    Args:
+        cfg: its config.
+        run: as it stands.
+        watchers: Lightning callbacks that look on.
+
+    Raises:
+        Pruned: from a watcher that gives the run up.
+    """
     folder = run.folder
     resume = folder / LAST
     if run.state in ("failed", "finished"):  # anew, as what is there led to no usable end
         shutil.rmtree(resume.parent, ignore_errors=True)
         (folder / RECORD).unlink()
     folder.mkdir(parents=True, exist_ok=True)  # loggers look for it
-    record = train(cfg, folder, resume if resume.exists() else None, [Progress(folder)])
+    try:
+        start = resume if resume.exists() else None
+        record = train(cfg, folder, start, [Progress(folder), *watchers])
+    except Pruned:
+        (folder / PROGRESS).unlink(missing_ok=True)
+        raise
     if leads():
         (folder / PROGRESS).unlink(missing_ok=True)
     return record

@@ -72,7 +72,11 @@ def watched_by(config: dict[str, Any]) -> str:
 def summary(found: Survey) -> str:
     """One line: counts, the best run, the time left."""
     parts = [f"{count} {state}" for state, count in found.counts.items()]
-    known = {run.folder.name: figure for run in found.runs if (figure := best(run))}
+    known = {
+        run.folder.name: figure
+        for run in found.runs
+        if (figure := best(run)) and run.state != "pruned"
+    }
     if known:
         name, (watched, value) = max(known.items(), key=lambda item: item[1][1])
         parts.append(f"best {watched} {value:.4f} by {name}")

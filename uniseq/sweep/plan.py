@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +11,11 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from uniseq.config.check import build
-from uniseq.config.schema import identity
 from uniseq.config.preflight import try_out
+from uniseq.config.schema import identity
 from uniseq.errors import ConfigError
 from uniseq.records.record import hash_config, run_id
 
@@ -86,13 +87,14 @@ class Planner:
         """
         crossed = self.axes({**params, **self.given(arguments)})
         optional = self.axes({k: v for k, v in search.items() if k not in self.given(arguments)})
+        varied = self.varied({**crossed, **optional})
         plan, known = Plan(), set()
         for base in itertools.product(*crossed.values()):
             composed = self.compose(base)
             present = [values for key, values in optional.items() if has_key(composed, key)]
             for rest in itertools.product(*present):
                 try:
-                    planned = self._planned(composed, base, rest)
+                    planned = self._planned(composed, base, rest, varied)
                 except ConfigError as error:
                     if error.key not in leave_out:
                         raise
@@ -123,17 +125,37 @@ class Planner:
         parsed = self._parser.parse_overrides(list(arguments))
         return {o.get_key_element(): str(o.input_line) for o in parsed}
 
-    def _planned(self, composed: DictConfig, base: Sequence[str], rest: Sequence[str]) -> Planned:
+    def varied(self, axes: Mapping[str, Sequence[str]]) -> frozenset[str]:
+        """Overrides whose values a run's name shows: it has the choices and the seed anyway."""
+        if "name" in axes:
+            return frozenset()
+        shown = {*self._loader.list_groups(""), "seed"}
+        several = {key: values for key, values in axes.items() if len(values) > 1}
+        return frozenset(
+            value
+            for key, values in several.items()
+            if key not in shown and "/" not in key
+            for value in values
+        )
+
+    def _planned(
+        self, composed: DictConfig, base: Sequence[str], rest: Sequence[str], varied: frozenset[str]
+    ) -> Planned:
         cfg = composed.copy() if rest else composed
         for override in self._parser.parse_overrides(list(rest)):
             # Composed anew it would be the same, at ten times the cost.
             OmegaConf.update(cfg, override.get_key_element(), override.value())
+        overrides = [*base, *rest]
+        values = [short(override) for override in overrides if override in varied]
+        if values:
+            cfg.name = "_".join([cfg.name, *values])
+            overrides.append(f"name={cfg.name}")
         plain = try_out(cfg)
         source = json.dumps(plain["dataset"], sort_keys=True)
         if source not in self._fingerprints:
             self._fingerprints[source] = build(cfg.dataset).sequences.fingerprint
         id = run_id(hash_config(identity(plain)), self._fingerprints[source])
-        return Planned(id, plain["name"], [*base, *rest, *QUIET], plain)
+        return Planned(id, plain["name"], [*overrides, *QUIET], plain)
 
 
 def has_key(cfg: DictConfig, key: str) -> bool:
@@ -141,6 +163,12 @@ def has_key(cfg: DictConfig, key: str) -> bool:
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
     return isinstance(node, DictConfig) and name in node
+
+
+def short(override: str) -> str:
+    """``loss.beta=0.05`` as ``beta0.05``, for a folder's name."""
+    key, _, value = override.partition("=")
+    return re.sub(r"[^\w.+-]+", "-", f"{key.rpartition('.')[2]}{value}").strip("-")
 
 
 def _text(key: str, value: Any) -> str:
@@ -151,7 +179,7 @@ def _text(key: str, value: Any) -> str:
         == (key.lstrip("+~").partition("@")[0])
     ):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | ListConfig):
         value = ",".join(map(str, value))
     return f"{key}={'null' if value is None else value}"
 
