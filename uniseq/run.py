@@ -45,7 +45,7 @@ def main() -> None:
     """The command line. Exit status 1, and one line a fault, on input that cannot be used."""
     rank = int(os.environ.get("LOCAL_RANK", 0))
     # Another rank inherits from rank 0 what follows, whoever asked for it.
-    asked_for_traceback = os.environ.get(FULL_ERROR) == "1" and not rank
+    asked = os.environ.get(FULL_ERROR)
     os.environ[FULL_ERROR] = "1"  # so that Hydra hands its errors to us instead of exiting
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # one's own classes, also for the console script
@@ -53,7 +53,7 @@ def main() -> None:
     try:
         hydra.main(version_base="1.3", config_path=str(folder), config_name="config")(_job)()
     except Exception as error:
-        if asked_for_traceback:
+        if asked == "1" and not rank:
             raise
         known = error if isinstance(error, UniseqError) else _explain(error, folder)
         if known is None:
@@ -61,6 +61,8 @@ def main() -> None:
         mark = f"error in process {rank}: " if rank else "error: "
         print(f"{mark}{known}".replace("\n", f"\n{mark}"), file=sys.stderr)
         sys.exit(1)
+    finally:
+        os.environ[FULL_ERROR] = asked or "0"
 
 
 def _explain(error: Exception, folder: Path) -> ConfigError | None:
