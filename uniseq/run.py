@@ -10,6 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from uniseq.config.check import explain_command
+from uniseq.config.launching import BASIC
 from uniseq.config.paths import conf_dir
 from uniseq.errors import ConfigError, UniseqError
 from uniseq.lean import load_trainer
@@ -23,14 +24,19 @@ def _job(cfg: DictConfig) -> float | None:
     """One run, or one of a sweep; returns the best watched figure, None when there is none."""
     load_trainer()
     hydra_config = HydraConfig.get()
-    if hydra_config.mode == RunMode.MULTIRUN and cfg.trial is not None:
-        from uniseq.sweep.trial import run_trial
-
-        return run_trial(cfg, Path(hydra_config.sweep.dir))
     if hydra_config.mode == RunMode.MULTIRUN:
+        if hydra_config.launcher._target_ != BASIC:
+            from uniseq.sweep.orphan import end_with_parent
+
+            end_with_parent()
+        root = Path(hydra_config.sweep.dir)
+        if cfg.trial is not None:
+            from uniseq.sweep.trial import run_trial
+
+            return run_trial(cfg, root)
         from uniseq.sweep.once import run_once
 
-        return run_once(cfg, Path(hydra_config.sweep.dir))
+        return run_once(cfg, root)
     from uniseq.processes import leads
     from uniseq.report.console import print_summary
 

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 
 import pytest
@@ -61,7 +62,7 @@ def test_a_sweep_killed_at_any_moment_loses_nothing(launcher, tmp_path, undistur
         try:
             sweep.wait(chance.uniform(2, 6))
         except subprocess.TimeoutExpired:
-            # Without its group a sweep leaves workers behind, who finish what they are at.
+            # Without its group a sweep leaves workers behind for an instant.
             kill = chance.choice([os.kill, os.killpg])
             kill(sweep.pid, signal.SIGKILL)
         sweep.wait()
@@ -70,3 +71,28 @@ def test_a_sweep_killed_at_any_moment_loses_nothing(launcher, tmp_path, undistur
     assert records(tmp_path) == undisturbed
     assert len(undisturbed) == 6
     assert {record["status"] for record, _ in undisturbed.values()} == {"finished"}
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    child = (
+        "import time\n"
+        "from uniseq.sweep.orphan import end_with_parent\n"
+        "end_with_parent()\n"
+        "print('begun', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout.readline() == "begun\n"
+    parent.kill()
+    parent.wait()
+    began = time.monotonic()
+    assert parent.stdout.read() == ""  # the pipe closes when the last one that holds it has ended
+    assert time.monotonic() - began < 30
