@@ -4,6 +4,7 @@ import platform
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 
 from uniseq.config.check import build, check_config
 from uniseq.config.schema import identity, portable
+from uniseq.errors import UniseqError
 from uniseq.records.record import Record, hash_config
 from uniseq.records.store import write_ranks, write_record
 from uniseq.report.curve import draw_curve
@@ -57,6 +59,8 @@ def train(
     except BaseException as error:
         record.status = "failed" if isinstance(error, Exception) else "interrupted"
         record.error = {"type": type(error).__name__, "message": str(error)}
+        if not isinstance(error, UniseqError):  # another process may not show it
+            record.error["traceback"] = traceback.format_exc()
         raise
     finally:
         record.timings["wall_s"] = time.perf_counter() - began

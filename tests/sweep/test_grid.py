@@ -54,6 +54,10 @@ def test_a_second_sweep_does_only_what_is_new_and_retries_what_failed(tmp_path):
     (line,) = [line for line in first.stderr.splitlines() if line.startswith("error")]
     assert line.endswith(": in a bad mood")
     assert "1 finished; 1 failed" in first.stdout
+    errors = [read_record(path).error for path in tmp_path.glob("r/*/record.json")]
+    (error,) = filter(None, errors)
+    assert (error["type"], error["message"]) == ("ValueError", "in a bad mood")
+    assert "moody.py" in error["traceback"]
     before = stamps(tmp_path)
     assert len(before) == 2
 
@@ -210,6 +214,14 @@ def test_the_time_left_counts_what_is_running_and_what_waits(tmp_path):
         "2 finished; 2 running; 1 cut off; 1 waiting; best val/masked/NDCG@10 0.3000 by b; "
         "about 51 s left"
     ).replace("51 s", "1 min")
+
+
+def test_a_run_known_to_be_finished_is_not_read_again(tmp_path):
+    shelf = Shelf(tmp_path, a=("finished", of("finished", epochs=5)), b=("running", None))
+    known = {}
+    assert survey(shelf, [Noted("a"), Noted("b")], known).counts == {"finished": 1, "running": 1}
+    shelf.states = {"b": ("finished", of("finished", epochs=5))}
+    assert survey(shelf, [Noted("a"), Noted("b")], known).counts == {"finished": 2}
 
 
 def test_nothing_is_said_of_the_time_before_a_run_is_over(tmp_path):

@@ -27,7 +27,7 @@ class Record:
         sphere: how histories and items lay, one entry for each epoch that was measured; its keys
             are described at :func:`uniseq.sphere.measure`.
         ranks_file: name of the file beside the record with each test user's rank.
-        error: type and text, for a failed run.
+        error: type and text, for a failed run; with the traceback where it is no known fault.
         resumed_from: checkpoint of another run that the run went on from.
         environment: versions, commit, machine.
         timings: seconds and peak memory.

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from uniseq.errors import UniseqError
 from uniseq.lean import load_trainer
 from uniseq.records.runs import Runs
-from uniseq.sweep.live import EVERY_S, launch, overview, quiet_launcher
+from uniseq.sweep.live import EVERY_S, faults, launch, overview, quiet_launcher
 from uniseq.sweep.notes import keep_plan
 from uniseq.sweep.once import is_over
+from uniseq.sweep.overview import watched_by
 from uniseq.sweep.plan import Planned, Planner
 
 
@@ -50,6 +51,7 @@ def sweep(
         print(f"left out: {line}")
     launcher = quiet_launcher(config, context, task)
     values: dict[str, float | None] = {}
+    lines: list[str] = []
     number = 0
     with overview(runs, lambda: plan.runs, title):
         while remaining := [each for each in plan.runs if each.id not in values]:
@@ -59,12 +61,17 @@ def sweep(
                 batch = todo[start : start + size]
                 results = launch(launcher, [each.overrides for each in batch], number)
                 number += len(batch)
-                values |= _values(batch, results)
+                for each, result in zip(batch, results, strict=True):
+                    if result.status != JobStatus.COMPLETED:
+                        values[each.id] = None
+                        name = runs.folder(each.id, each.name).name
+                        lines += [f"{name}: {line}" for line in faults(result)]
+                    elif result.return_value is not None:  # else another process is at it
+                        values[each.id] = result.return_value
             if any(each.id not in values for each in remaining):
                 time.sleep(EVERY_S)  # another sweep is at them
-    faults = [f for each in plan.runs if values[each.id] is None for f in _faults(runs, each)]
-    if faults:
-        raise UniseqError("\n".join(faults))
+    if lines:
+        raise UniseqError("\n".join(lines))
     return [values[each.id] for each in plan.runs]
 
 
@@ -77,27 +84,8 @@ def _skim(
         run = runs.read(each.id, each.name)
         if is_over(run, each.config):
             assert run.record is not None
-            ranking = each.config["ranking"]
-            watched = f"val/{ranking['history']}/{ranking['monitor']}"
+            watched = watched_by(each.config)
             values[each.id] = max(epoch[watched] for epoch in run.record.epochs)
         elif run.state != "running":
             todo.append(each)
     return todo
-
-
-def _values(batch: Sequence[Planned], results: Sequence[JobReturn]) -> dict[str, float | None]:
-    """By id what each came to; one that another process is at is not among them."""
-    values: dict[str, float | None] = {}
-    for each, result in zip(batch, results, strict=True):
-        if result.status != JobStatus.COMPLETED:
-            values[each.id] = None
-        elif result.return_value is not None:
-            values[each.id] = result.return_value
-    return values
-
-
-def _faults(runs: Runs, each: Planned) -> list[str]:
-    run = runs.read(each.id, each.name)
-    error = run.record.error if run.record is not None else None
-    text = "left no record" if error is None else error["message"] or error["type"]
-    return [f"{run.folder.name}: {line}" for line in text.splitlines()]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.live import Live
 
 from uniseq.errors import UniseqError
-from uniseq.records.runs import Runs
-from uniseq.sweep.overview import Named, render, summary, survey
+from uniseq.records.runs import Run, Runs
+from uniseq.sweep.overview import Named, Survey, render, summary, survey
 
 EVERY_S = 2.0
 
@@ -45,6 +45,17 @@ def launch(launcher: Launcher, jobs: Sequence[list[str]], number: int) -> Sequen
         ) from error
 
 
+def faults(result: JobReturn) -> list[str]:
+    """What a failed job says, line by line; nothing when it did not fail."""
+    if result.status == JobStatus.COMPLETED:
+        return []
+    try:
+        _ = result.return_value
+    except Exception as error:
+        return str(error).splitlines() or [type(error).__name__]
+    return ["failed without a word"]
+
+
 @contextmanager
 def overview(runs: Runs, planned: Callable[[], Sequence[Named]], title: str) -> Iterator[None]:
     """Show how the sweep stands while it runs: a live table, or a line where it has changed.
@@ -56,11 +67,15 @@ def overview(runs: Runs, planned: Callable[[], Sequence[Named]], title: str) -> 
     """
     console = Console()
     over = threading.Event()
+    finished: dict[str, Run] = {}
+
+    def look() -> Survey:
+        return survey(runs, planned(), finished)
 
     def lines() -> None:
         before: Any = None
         while True:
-            found = survey(runs, planned())
+            found = look()
             states = [run.state for run in found.runs]
             if states != before:
                 console.print(f"{title}: {summary(found)}", highlight=False, soft_wrap=True)
@@ -71,7 +86,7 @@ def overview(runs: Runs, planned: Callable[[], Sequence[Named]], title: str) -> 
     def table() -> None:
         with Live(console=console, auto_refresh=False) as live:
             while True:
-                live.update(render(survey(runs, planned()), title), refresh=True)
+                live.update(render(look(), title), refresh=True)
                 if over.wait(EVERY_S):
                     return
 
@@ -82,5 +97,4 @@ def overview(runs: Runs, planned: Callable[[], Sequence[Named]], title: str) -> 
     finally:
         over.set()
         watching.join()
-        line = summary(survey(runs, planned()))
-        console.print(f"{title}: {line}", highlight=False, soft_wrap=True)
+        console.print(f"{title}: {summary(look())}", highlight=False, soft_wrap=True)

@@ -48,9 +48,17 @@ class Survey:
         return {state: found[state] for state in ORDER if found[state]}
 
 
-def survey(runs: Runs, planned: Sequence[Named]) -> Survey:
-    """Look at each run on the disk."""
-    found = [runs.read(each.id, each.name) for each in planned]
+def survey(runs: Runs, planned: Sequence[Named], finished: dict[str, Run] | None = None) -> Survey:
+    """Look at each run on the disk.
+
+    Args:
+        runs: of the results folder.
+        planned: those to look at.
+        finished: runs known to be finished, which are not read again; new ones are added.
+    """
+    known = {} if finished is None else finished
+    found = [known.get(each.id) or runs.read(each.id, each.name) for each in planned]
+    known.update({run.id: run for run in found if run.state == "finished"})
     return Survey(found, _seconds_left(found))
 
 

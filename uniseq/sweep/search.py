@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from uniseq.errors import UniseqError
 from uniseq.lean import load_trainer
 from uniseq.records.runs import Runs
-from uniseq.sweep.live import EVERY_S, launch, overview, quiet_launcher
+from uniseq.sweep.live import EVERY_S, faults, launch, overview, quiet_launcher
 from uniseq.sweep.notes import Noted, read_plan
 from uniseq.sweep.plan import QUIET, Planner
 from uniseq.sweep.searches import searches
@@ -64,7 +64,7 @@ def sweep(
         study.begin(named[study.name][0])
     launcher = quiet_launcher(config, context, task)
     failed: Counter[str] = Counter()
-    faults: list[str] = []
+    lines: list[str] = []
     number = 0
     with overview(Runs(root), lambda: _runs(studies), "search"):
         while todo := _interleaved({each: each.wanted() - failed[each.name] for each in studies}):
@@ -75,14 +75,14 @@ def sweep(
             for study, result in zip(batch, results, strict=True):
                 failed[study.name] += result.status != JobStatus.COMPLETED
                 idle &= result.status == JobStatus.COMPLETED and result.return_value is None
-                faults.extend(_faults(result))
+                lines.extend(faults(result))
             if idle:
                 time.sleep(EVERY_S)  # another sweep is at them
     for study in studies:
         study.note()
         print(_outcome(study))
-    if faults:
-        raise UniseqError("\n".join(faults))
+    if lines:
+        raise UniseqError("\n".join(lines))
     return [best.value if (best := study.best()) else None for study in studies]
 
 
@@ -94,15 +94,6 @@ def _interleaved(wanted: Mapping[Study, int]) -> list[Study]:
 
 def _job(study: Study) -> list[str]:
     return [*study.search.overrides, f"trial={study.name}", *QUIET]
-
-
-def _faults(result: JobReturn) -> list[str]:
-    """What a failed job says, line by line."""
-    try:
-        _ = result.return_value
-    except Exception as error:
-        return str(error).splitlines() or [type(error).__name__]
-    return []
 
 
 def _runs(studies: Sequence[Study]) -> list[Noted]:
