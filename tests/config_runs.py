@@ -1,7 +1,9 @@
 """Short runs for the tests, through the real composition."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
@@ -35,3 +37,10 @@ def composed(overrides: Sequence[str] = (), config_dir: Path | None = None) -> D
 def run(folder: Path, *overrides: str) -> Record:
     """A tiny run of this process, in a folder."""
     return train(composed([*TINY, f"results_dir={folder}", *overrides]), folder)
+
+
+def undated(path: Path) -> dict[str, Any]:
+    """A record without what differs from one day and machine to another."""
+    content = json.loads(path.read_text())
+    del content["timings"], content["environment"]
+    return content

@@ -26,6 +26,12 @@ class History(Callback):
         self.seconds: list[dict[str, float]] = []
         self._began = self._validation_began = 0.0
 
+    @classmethod
+    def of(cls, trainer: Trainer) -> "History":
+        """The one that the trainer has."""
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        return next(callback for callback in callbacks if isinstance(callback, cls))
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the epoch's clock."""
         self._began = time.perf_counter()

@@ -15,7 +15,7 @@ from uniseq.config.paths import conf_dir
 from uniseq.errors import ConfigError, UniseqError
 from uniseq.lean import load_trainer
 from uniseq.records.store import RECORD
-from uniseq.training import train, watched
+from uniseq.training import train
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -44,7 +44,7 @@ def _job(cfg: DictConfig) -> float | None:
     record = train(cfg, folder)
     if leads():
         print_summary(record, folder / RECORD, folder / "curve.png")
-    return max(epoch[watched(cfg)] for epoch in record.epochs)
+    return record.best
 
 
 def main() -> None:

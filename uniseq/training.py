@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from uniseq.config.check import build, check_config
 from uniseq.config.schema import identity, portable
 from uniseq.errors import UniseqError
-from uniseq.records.record import Record, hash_config
+from uniseq.records.record import Record, hash_config, watched
 from uniseq.records.store import write_ranks, write_record
 from uniseq.report.curve import draw_curve
 
@@ -159,11 +159,6 @@ def _train(
     from uniseq.yardsticks import yardsticks  # here, as it loads scipy
 
     record.yardsticks = yardsticks(data, list(cfg.ranking.ks))
-
-
-def watched(cfg: DictConfig) -> str:
-    """The figure that early stopping and the best checkpoint go by."""
-    return f"val/{cfg.ranking.history}/{cfg.ranking.monitor}"
 
 
 def _trainer(cfg: DictConfig, folder: Path, kept: list[Any]) -> tuple[Any, Any, Any]:

@@ -24,8 +24,7 @@ def pace(record: Record) -> float:
 
 def watched(record: Record) -> list[float]:
     """The watched figure by epoch."""
-    ranking = record.config["ranking"]
-    return [epoch[f"val/{ranking['history']}/{ranking['monitor']}"] for epoch in record.epochs]
+    return [epoch[record.watched] for epoch in record.epochs]
 
 
 def label(record: Record) -> str:

@@ -1,7 +1,5 @@
 """Searches for the tests: begun by hand, their trials run one by one in this process."""
 
-import json
-
 from tests.config_runs import TINY, composed
 from uniseq.sweep.study import Search, Study
 from uniseq.sweep.trial import run_trial
@@ -49,10 +47,3 @@ def told(study):
         for trial in study.trials()
         if trial.state.name != "FAIL"
     ]
-
-
-def undated(path):
-    """A record without what differs from one day and sweep to another."""
-    content = json.loads(path.read_text())
-    del content["timings"], content["environment"]
-    return content

@@ -1,6 +1,5 @@
 """A sweep that is killed, again and again, ends in the records of an undisturbed one."""
 
-import json
 import os
 import random
 import signal
@@ -11,7 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.config_runs import TINY
+from tests.config_runs import TINY, undated
 from uniseq.config.launching import VARIABLES
 
 SWEEP = [
@@ -34,13 +33,11 @@ def start(folder, *overrides):
 
 
 def records(folder):
-    """All records by folder, without what tells one machine and one day from another."""
-    found = {}
-    for path in folder.glob("*/record.json"):
-        content = json.loads(path.read_text())
-        del content["timings"], content["environment"]
-        found[path.parent.name] = content, path.with_name("ranks.npz").read_bytes()
-    return found
+    """All records by folder, with the users' ranks."""
+    return {
+        path.parent.name: (undated(path), path.with_name("ranks.npz").read_bytes())
+        for path in folder.glob("*/record.json")
+    }
 
 
 @pytest.fixture(scope="module")

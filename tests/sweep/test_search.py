@@ -14,8 +14,7 @@ import pytest
 
 pytest.importorskip("optuna", reason="needs pip install uniseq[optuna]")
 
-from tests.config_runs import TINY
-from tests.sweep.searching import undated
+from tests.config_runs import TINY, undated
 from uniseq import status
 from uniseq.config.launching import VARIABLES
 from uniseq.errors import UniseqError

@@ -13,8 +13,7 @@ pytest.importorskip("optuna", reason="needs pip install uniseq[optuna]")
 
 from optuna.trial import TrialState
 
-from tests.config_runs import TINY
-from tests.sweep.searching import undated
+from tests.config_runs import TINY, undated
 from tests.sweep.test_search import ENVIRONMENT, outcomes, records, start, studies
 from uniseq.records.store import read_record
 

@@ -6,7 +6,8 @@ pytest.importorskip("optuna", reason="needs pip install uniseq[optuna]")
 
 from optuna.trial import TrialState
 
-from tests.sweep.searching import NAME, RATES, begin, config, told, trial, undated
+from tests.config_runs import undated
+from tests.sweep.searching import NAME, RATES, begin, config, told, trial
 from uniseq.errors import DataError, UniseqError
 from uniseq.records.runs import LAST, Runs
 from uniseq.records.store import read_record

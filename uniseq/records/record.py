@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -52,9 +53,25 @@ class Record:
     timings: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA_VERSION
 
+    @property
+    def watched(self) -> str:
+        """The validation figure that early stopping and the tested checkpoint went by."""
+        return watched(self.config)
+
+    @property
+    def best(self) -> float:
+        """The highest watched figure, that of the tested checkpoint; there must be an epoch."""
+        return max(epoch[self.watched] for epoch in self.epochs)
+
     def to_json(self) -> str:
         """Indented JSON; a number that is none is written as null by the standard's rules."""
         return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
+
+
+def watched(config: Mapping[str, Any]) -> str:
+    """The validation figure that a run with this config goes by, such as ``val/masked/NDCG@10``."""
+    ranking = config["ranking"]
+    return f"val/{ranking['history']}/{ranking['monitor']}"
 
 
 def hash_config(identity: dict[str, Any]) -> str:

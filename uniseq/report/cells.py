@@ -68,7 +68,7 @@ class Cell:
     @property
     def validation(self) -> float:
         """The mean over seeds of the best watched figure."""
-        return mean(run.validation for run in self.runs)
+        return mean(run.record.best for run in self.runs)
 
 
 def fill(table: Table, runs: Sequence[Run]) -> dict[Key, Cell]:
@@ -112,7 +112,7 @@ def _cell(table: Table, key: Key, eligible: Iterable[Run]) -> Cell:
     for run in complete:
         settings[run.setting].append(run)
     one_a_seed = [_one_a_seed(each, notes) for each in settings.values()]
-    shown = max(one_a_seed, key=lambda each: mean(run.validation for run in each))
+    shown = max(one_a_seed, key=lambda each: mean(run.record.best for run in each))
     return Cell(
         key,
         printed,
@@ -133,7 +133,7 @@ def _one_a_seed(runs: Iterable[Run], notes: list[str]) -> list[Run]:
     chosen = []
     for _, same in sorted(seeds.items()):
         # Of equals the one that measured more.
-        best = max(same, key=lambda run: (run.validation, len(run.record.sphere)))
+        best = max(same, key=lambda run: (run.record.best, len(run.record.sphere)))
         chosen.append(best)
         notes.extend(
             f"{run.path} repeats {best.path} and ended in other figures; the better on validation "

@@ -26,17 +26,6 @@ class Run:
         return json.dumps([kept, self.record.dataset.get("fingerprint")], sort_keys=True)
 
     @property
-    def watched(self) -> str:
-        """The validation figure that early stopping and the tested checkpoint went by."""
-        ranking = self.record.config["ranking"]
-        return f"val/{ranking['history']}/{ranking['monitor']}"
-
-    @property
-    def validation(self) -> float:
-        """The best watched figure of its epochs, that of the tested checkpoint."""
-        return max(epoch[self.watched] for epoch in self.record.epochs)
-
-    @property
     def capped(self) -> bool:
         """Whether the epoch cap ended training, not early stopping."""
         return (self.record.stopped or "").startswith("cap of")

@@ -17,7 +17,6 @@ from uniseq.records.runs import Runs
 from uniseq.sweep.live import EVERY_S, faults, launch, overview, quiet_launcher
 from uniseq.sweep.notes import keep_plan
 from uniseq.sweep.once import is_over
-from uniseq.sweep.overview import watched_by
 from uniseq.sweep.plan import Planned, Planner
 
 
@@ -84,8 +83,7 @@ def _skim(
         run = runs.read(each.id, each.name)
         if is_over(run, each.config):
             assert run.record is not None
-            watched = watched_by(each.config)
-            values[each.id] = max(epoch[watched] for epoch in run.record.epochs)
+            values[each.id] = run.record.best
         elif run.state != "running":
             todo.append(each)
     return todo

@@ -15,7 +15,7 @@ from uniseq.records.record import Record, hash_config, run_id
 from uniseq.records.runs import LAST, PROGRESS, Run, Runs
 from uniseq.records.store import RECORD
 from uniseq.sweep.progress import Progress
-from uniseq.training import Pruned, train, watched
+from uniseq.training import Pruned, train
 
 
 def run_once(cfg: DictConfig, root: Path) -> float | None:
@@ -40,7 +40,7 @@ def run_once(cfg: DictConfig, root: Path) -> float | None:
         run = runs.at_rest(id, plain["name"])
         record = run.record if is_over(run, plain) else finish(cfg, run)
         assert record is not None
-        return max(epoch[watched(cfg)] for epoch in record.epochs)
+        return record.best
 
 
 def id_of(cfg: DictConfig, plain: dict[str, Any]) -> str:

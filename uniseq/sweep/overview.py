@@ -4,7 +4,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -65,16 +65,10 @@ def survey(runs: Runs, planned: Sequence[Named], finished: dict[str, Run] | None
 def best(run: Run) -> tuple[str, float] | None:
     """The watched figure and the best value of it, of a run that has one."""
     if run.record is not None and run.record.epochs:
-        watched = watched_by(run.record.config)
-        return watched, max(epoch[watched] for epoch in run.record.epochs)
+        return run.record.watched, run.record.best
     if run.progress is not None and run.progress["best"] is not None:
         return run.progress["watched"], run.progress["best"]
     return None
-
-
-def watched_by(config: dict[str, Any]) -> str:
-    """The validation figure that the run was stopped by."""
-    return f"val/{config['ranking']['history']}/{config['ranking']['monitor']}"
 
 
 def summary(found: Survey) -> str:

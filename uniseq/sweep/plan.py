@@ -18,6 +18,7 @@ from uniseq.config.preflight import try_out
 from uniseq.config.schema import identity
 from uniseq.errors import ConfigError
 from uniseq.records.record import hash_config, run_id
+from uniseq.sweep.space import with_values
 
 # A run of a sweep draws no bar, and leaves nothing but what its own folder holds.
 QUIET = (
@@ -85,8 +86,7 @@ class Planner:
         Raises:
             UniseqError: on a config that cannot be run, before anything is started.
         """
-        crossed = self.axes({**params, **self.given(arguments)})
-        optional = self.axes({k: v for k, v in search.items() if k not in self.given(arguments)})
+        crossed, optional = self.split(arguments, params, search)
         varied = self.varied({**crossed, **optional})
         plan, known = Plan(), set()
         for base in itertools.product(*crossed.values()):
@@ -105,6 +105,15 @@ class Planner:
                     plan.runs.append(planned)
         return plan
 
+    def split(
+        self, arguments: Sequence[str], params: Mapping[str, Any], search: Mapping[str, Any]
+    ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The axes that are always crossed, and those that the command line leaves open."""
+        parsed = self._parser.parse_overrides(list(arguments))
+        given = {o.get_key_element(): str(o.input_line) for o in parsed}  # the last one counts
+        left = {key: values for key, values in search.items() if key not in given}
+        return self.axes({**params, **given}), self.axes(left)
+
     def axes(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
         """Key to overrides ``key=value``, one for each value.
 
@@ -119,11 +128,6 @@ class Planner:
         cfg = self._loader.load_sweep_config(self._master, [*overrides, *QUIET])
         HydraConfig.instance().set_config(cfg)
         return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-
-    def given(self, arguments: Sequence[str]) -> dict[str, str]:
-        """The command line by key; the last one of a key counts."""
-        parsed = self._parser.parse_overrides(list(arguments))
-        return {o.get_key_element(): str(o.input_line) for o in parsed}
 
     def varied(self, axes: Mapping[str, Sequence[str]]) -> frozenset[str]:
         """Overrides whose values a run's name shows: it has the choices and the seed anyway."""
@@ -141,10 +145,8 @@ class Planner:
     def _planned(
         self, composed: DictConfig, base: Sequence[str], rest: Sequence[str], varied: frozenset[str]
     ) -> Planned:
-        cfg = composed.copy() if rest else composed
-        for override in self._parser.parse_overrides(list(rest)):
-            # Composed anew it would be the same, at ten times the cost.
-            OmegaConf.update(cfg, override.get_key_element(), override.value())
+        # Composed anew it would be the same, at ten times the cost.
+        cfg = with_values(composed, dict(override.split("=", 1) for override in rest))
         overrides = [*base, *rest]
         values = [short(override) for override in overrides if override in varied]
         if values:

@@ -33,7 +33,7 @@ class Progress(Callback):
     def _write(self, trainer: Trainer) -> None:
         if not trainer.is_global_zero:
             return
-        history = next(c for c in trainer.callbacks if isinstance(c, History))  # type: ignore[attr-defined]
+        history = History.of(trainer)
         watched = next(c for c in trainer.callbacks if isinstance(c, Stopping)).monitor  # type: ignore[attr-defined]
         figures = [epoch[watched] for epoch in history.epochs]
         seconds = [sum(parts.values()) for parts in history.seconds]

@@ -64,8 +64,7 @@ class Reports(Callback):
         self._look(trainer)
 
     def _look(self, trainer: Trainer) -> None:
-        history = next(c for c in trainer.callbacks if isinstance(c, History))  # type: ignore[attr-defined]
-        self.report(history.epochs)
+        self.report(History.of(trainer).epochs)
 
     def _give_up(self) -> None:
         if self.given_up is not None:

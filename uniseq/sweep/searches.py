@@ -11,10 +11,10 @@ from typing import Any
 from uniseq.config.check import build, check_config
 from uniseq.config.schema import identity
 from uniseq.errors import ConfigError
+from uniseq.records.record import watched
 from uniseq.sweep.plan import Planner, has_key, short
 from uniseq.sweep.space import usable
 from uniseq.sweep.study import Search
-from uniseq.training import watched
 
 LEAST = {"trials": 1, "seed": 0, "min_resource": 1, "reduction_factor": 2}
 
@@ -45,9 +45,7 @@ def searches(
         if not isinstance(value, int) or value < least:
             problem = f"must be an integer of at least {least}, not {value!r}"
             raise ConfigError(f"hydra.sweeper.{key}", problem)
-    given = planner.given(arguments)
-    crossed = planner.axes({**params, **given})
-    left = planner.axes({key: values for key, values in search.items() if key not in given})
+    crossed, left = planner.split(arguments, params, search)
     varied = planner.varied({**crossed, **left})
     for overrides in itertools.product(*crossed.values()):
         cfg = planner.compose(overrides)

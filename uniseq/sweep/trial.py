@@ -5,12 +5,12 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from uniseq.errors import UniseqError
-from uniseq.records.record import Record
+from uniseq.records.record import Record, watched
 from uniseq.sweep.ask import Taken, take
 from uniseq.sweep.once import finish, is_over
 from uniseq.sweep.reports import Reports
 from uniseq.sweep.study import FAULT, Study
-from uniseq.training import Pruned, watched
+from uniseq.training import Pruned
 
 
 def run_trial(cfg: DictConfig, root: Path) -> float | None:
