@@ -12,6 +12,7 @@ import yaml
 from tests.report.cases import on_disk, record, table
 from uniseq.records.store import read_record
 from uniseq.report.__main__ import main
+from uniseq.report.build import build_report
 from uniseq.report.runs import read_runs
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -180,6 +181,9 @@ def test_markdown_tables_are_even_and_its_links_lead_to_records(built):
         else:
             assert len(set(widths)) <= 1, widths
             widths = []
+    assert "| Ours is best | … open, … open | –, – |" in content
+    assert content.count("| Ours is best | One · Net |") == 2  # of the second nothing was run
+    assert "Not run: Two · Net." in content
     links = re.findall(r"\[\d+\]\((.+?)\)", content)
     assert len(links) == 4
     for link in links:
@@ -208,6 +212,18 @@ def test_the_same_records_give_the_same_bytes_wherever_they_lie(built, tmp_path)
     for row in (*moved, *before):
         del row["records"]
     assert moved == before
+
+
+def test_an_optional_panel_is_shown_once_something_was_run(tmp_path):
+    optional = {"label": "Two", "conditions": {"dataset.file": "two.txt"}, "optional": True}
+    ours = table(panels=table().model_dump()["panels"] | {"two": optional})
+    on_disk(tmp_path / "0", record("ours"))
+    before, files = build_report(tmp_path, tmp_path / "report", [ours])
+    assert list(before.sections[0].table.panels) == ["one"]
+    assert not [path for path in files if path.suffix != ".html" and "Two" in path.read_text()]
+    on_disk(tmp_path / "1", record("base", file="two.txt", status="failed", test={}, epochs=[]))
+    after, _ = build_report(tmp_path, tmp_path / "report", [ours])
+    assert list(after.sections[0].table.panels) == ["one", "two"]
 
 
 @pytest.mark.parametrize(

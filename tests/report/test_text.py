@@ -13,7 +13,8 @@ def test_numbers_as_they_are_written():
         "-.0020",
     ]
     assert [signed(x) for x in (0.0021, -0.0003, 0)] == ["+.0021", "−.0003", "+.0000"]
-    assert [change(a, b) for a, b in ((3, 2), (0.98, 1), (1, 0))] == ["+50 %", "−2.0 %", "from 0"]
+    changes = [change(a, b) for a, b in ((3, 2), (0.98, 1), (1, 0), (11, 1), (0.08, 0.0004))]
+    assert changes == ["+50 %", "−2.0 %", "from 0", "+1000 %", "×200"]
     assert [probability(p) for p in (1, 0.051, 0.0012, 3.2e-13, 0)] == [
         "1.00",
         "0.051",

@@ -68,4 +68,4 @@ def test_the_figures_stand_beside_the_verdict():
     loss = judged(LOSS, ours=0.2, base=0.1, other=0.19)
     assert "HR@10 of .2000 remain .1000 (Base, −50 %) and .1900 (Other, −5.0 %)" in loss.evidence
     assert judged(BEST, ours=0.3, base=0.2).evidence.endswith("; not run: Other")
-    assert judged(BEST, base=0.3).evidence == "not run: Ours, β, Other"
+    assert judged(BEST, base=0.3).evidence == "not run: Ours, β / Other"

@@ -11,10 +11,9 @@ from uniseq.report.costs import by_part, commit, cost, versions
 from uniseq.report.curves import cosine_charts, learning_curves
 from uniseq.report.report import MARKS, Report, Section, marks
 from uniseq.report.tables import HISTORIES
-from uniseq.report.verdicts import MEANING, Verdict
+from uniseq.report.verdicts import MEANING, SYMBOLS, by_claim
 
 TEMPLATES = Path(__file__).parent / "templates"
-SYMBOLS = {"held": "✓", "did not hold": "✗", "mixed": "≈", "open": "…", "not run": "–"}
 
 
 def page(report: Report) -> str:
@@ -58,43 +57,12 @@ def _view(section: Section) -> dict[str, Any]:
         "it": section,
         "table": table,
         "printed": {p: any(c.printed for k, c in cells.items() if k[0] == p) for p in table.panels},
-        "bare": {
-            panel
-            for panel in table.panels
-            if all(cell.state == "not run" for key, cell in cells.items() if key[0] == panel)
-        },
         "curves": learning_curves(section),
         "cosines": cosines,
         "problems": problems,
-        "claims": _claims(section),
+        "claims": list(by_claim(table, section.verdicts)),
         "marks": [mark for mark in MARKS if any(mark in marks(c) for c in cells.values())],
         "commands": [cell for cell in cells.values() if cell.runs],
         "colours": [(label, n) for row, label, n in colours if row in ran],
         "spread": [(label, n) for row, label, n in colours if row in {*table.figure1} & ran],
     }
-
-
-def _claims(section: Section) -> list[tuple[str, list[tuple[str, list[list[Verdict]]]]]]:
-    """By claim, by group, by panel: the verdicts under both conventions."""
-    table = section.table
-    return [
-        (
-            claim.text,
-            [
-                (
-                    part.label,
-                    [
-                        [
-                            verdict
-                            for verdict in section.verdicts
-                            if (verdict.claim, verdict.panel, verdict.group)
-                            == (claim, panel, group)
-                        ]
-                        for panel in table.panels
-                    ],
-                )
-                for group, part in table.groups.items()
-            ],
-        )
-        for claim in table.claims
-    ]

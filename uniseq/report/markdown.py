@@ -8,7 +8,8 @@ from uniseq.report.costs import by_part, versions
 from uniseq.report.report import MARKS, Report, Section, marks
 from uniseq.report.tables import HISTORIES
 from uniseq.report.text import duration, figure, probability, signed
-from uniseq.report.words import BOLD, CLAIMS, HOW, TESTS, summary
+from uniseq.report.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
+from uniseq.report.words import BOLD, CLAIMED, CLAIMS, HOW, TESTS, summary
 
 
 def markdown(report: Report, pictures: Sequence[str]) -> str:
@@ -18,7 +19,7 @@ def markdown(report: Report, pictures: Sequence[str]) -> str:
         report: what is shown.
         pictures: files beside it.
     """
-    parts = ["# Report", summary(report), *_unreadable(report), *HOW]
+    parts = ["# Report", summary(report), *_unreadable(report), *_claims(report), *HOW]
     for section in report.sections:
         parts += _section(report, section)
     parts += [f"![{name}]({name})" for name in pictures]
@@ -55,9 +56,10 @@ def _section(report: Report, section: Section) -> list[str]:
     if section.notes:
         parts.append("\n".join(f"- {escape(report.local(note))}" for note in section.notes))
     if section.verdicts:
-        parts += ["### Claims", CLAIMS, _claims(section)]
+        parts += ["### Claims", *_evidence(section)]
     if section.comparisons:
         parts += ["### Against the best baseline", TESTS, _comparisons(report, section)]
+        parts += [f"Not run: {'; '.join(section.untested)}."] if section.untested else []
     commands = [report.command(cell) for cell in section.cells.values() if cell.runs]
     if commands:
         text = "\n".join(f"    {command}" for command in commands)
@@ -101,19 +103,45 @@ def _figure(shown: Figure) -> str:
     return text if shown.ratio is None else f"{text} (×{shown.ratio:.2f})"
 
 
-def _claims(section: Section) -> str:
-    table = section.table
+def _claims(report: Report) -> list[str]:
+    """The verdicts at a glance: a table for each table of the paper."""
+    sections = [section for section in report.sections if section.verdicts]
+    if not sections:
+        return []
+    key = "; ".join(f"{SYMBOLS[state]} {state}: {words}" for state, words in MEANING.items())
+    parts = [f"## {CLAIMED}", CLAIMS, f"Each masked, then unmasked. {key}."]
+    for section in sections:
+        table = section.table
+        rows = []
+        for claim, group, panels in by_claim(table, section.verdicts):
+            backbone = f" ({table.groups[group].label})" if len(table.groups) > 1 else ""
+            states = [", ".join(_state(verdict) for verdict in each) for each in panels]
+            rows.append([escape(claim.text + backbone), *states])
+        head = [table.title.partition(":")[0], *(part.label for part in table.panels.values())]
+        parts.append(grid([escape(word) for word in head], rows, left=len(head)))
+    return parts
+
+
+def _state(verdict: Verdict) -> str:
+    shown = f"{SYMBOLS[verdict.state]} {verdict.state}"
+    return SYMBOLS[NOT_RUN] if verdict.state == NOT_RUN else shown
+
+
+def _evidence(section: Section) -> list[str]:
+    """The figures behind the verdicts."""
     rows = [
         [
-            verdict.claim.text,
-            f"{table.panels[verdict.panel].label} · {table.groups[verdict.group].label}",
+            escape(verdict.claim.text),
+            escape(section.where(verdict.panel, verdict.group)),
             verdict.history,
-            verdict.state if verdict.state == "not run" else f"**{verdict.state}**",
+            f"**{verdict.state}**",
             escape(verdict.evidence),
         ]
         for verdict in section.verdicts
+        if verdict.state != NOT_RUN
     ]
-    return grid(["claim", "where", "history", "", "figures"], rows, left=5)
+    head = ["claim", "where", "history", "", "figures"]
+    return [grid(head, rows, left=5) if rows else "Nothing was run that they could be judged by."]
 
 
 def _comparisons(report: Report, section: Section) -> str:
@@ -123,6 +151,7 @@ def _comparisons(report: Report, section: Section) -> str:
     rows = [
         _comparison(report, section, comparison, history)
         for comparison in section.comparisons
+        if comparison.ours.runs
         for history in HISTORIES
     ]
     return grid(head, rows, left=3)
@@ -132,8 +161,7 @@ def _comparison(
     report: Report, section: Section, comparison: Comparison, history: str
 ) -> list[str]:
     table = section.table
-    panel, group, _ = comparison.ours.key
-    where = f"{table.panels[panel].label} · {table.groups[group].label}"
+    where = section.where(*comparison.ours.key[:2])
     other = comparison.baseline
     row = [where, history, escape(table.rows[other.key[2]].label) if other else ""]
     if comparison.problem is not None:

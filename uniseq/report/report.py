@@ -42,6 +42,19 @@ class Section:
     verdicts: Sequence[Verdict]
     notes: Sequence[str]
 
+    def bare(self, panel: str) -> bool:
+        """Whether nothing was run for a panel."""
+        return _bare(self.cells, panel)
+
+    def where(self, panel: str, group: str) -> str:
+        """Data set and backbone in words."""
+        return f"{self.table.panels[panel].label} · {self.table.groups[group].label}"
+
+    @property
+    def untested(self) -> list[str]:
+        """Where its own row was not run, so that nothing is compared."""
+        return [self.where(*one.ours.key[:2]) for one in self.comparisons if not one.ours.runs]
+
     def rows(self, panel: str, group: str) -> list[Cell]:
         """The cells of a group, in order."""
         return [cell for key, cell in self.cells.items() if key[:2] == (panel, group)]
@@ -110,8 +123,15 @@ def marks(cell: Cell) -> str:
     return "".join([*shown, BROKEN] if cell.broken and cell.runs else shown)
 
 
+def _bare(cells: Mapping[Key, Cell], panel: str) -> bool:
+    return all(cell.state == "not run" for key, cell in cells.items() if key[0] == panel)
+
+
 def _section(table: Table, runs: Sequence[Run]) -> Section:
     cells = fill(table, runs)
+    bare = [panel for panel in table.panels if table.panels[panel].optional and _bare(cells, panel)]
+    table = table.without(bare)
+    cells = {key: cell for key, cell in cells.items() if key[0] not in bare}
     notes = [note for cell in cells.values() for note in cell.notes]
     yardsticks = {panel: _yardsticks(table, panel, runs, notes) for panel in table.panels}
     return Section(

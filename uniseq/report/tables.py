@@ -1,6 +1,6 @@
 """Tables as data: rows, columns, conditions, printed numbers and claims, from YAML files."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +24,7 @@ class Part(BaseModel):
     Args:
         label: for people.
         conditions: that its records meet, see :func:`uniseq.report.conditions.matches`.
-        optional: whether it is left out where nothing was run.
+        optional: whether a row or panel is left out where nothing was run.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -97,6 +97,11 @@ class Table(BaseModel):
         panel, group, row = key
         parts = (self.panels[panel], self.groups[group], self.rows[row])
         return " · ".join(part.label for part in parts)
+
+    def without(self, panels: Collection[str]) -> Self:
+        """The table without some of its panels."""
+        left = {name: part for name, part in self.panels.items() if name not in panels}
+        return self.model_copy(update={"panels": left})
 
     def printed_at(self, key: Key) -> dict[str, float]:
         """The paper's numbers of a cell by metric; empty where they are not at hand."""

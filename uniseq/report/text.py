@@ -13,9 +13,11 @@ def signed(value: float) -> str:
 
 
 def change(ours: float, theirs: float) -> str:
-    """A relative difference: ``+12 %``; nothing can be said of a zero."""
+    """A relative difference: ``+12 %``, from eleven times on ``×12``; none to a zero."""
     if theirs == 0:
         return "from 0"
+    if ours > 11 * theirs:
+        return f"×{ours / theirs:.0f}"
     percent = 100 * (ours / theirs - 1)
     digits = 1 if abs(percent) < 10 else 0
     return f"{'−' if percent < 0 else '+'}{abs(percent):.{digits}f} %"

@@ -1,6 +1,6 @@
 """Whether the claims of a table held here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from uniseq.report.cells import Cell
@@ -15,6 +15,7 @@ MEANING = {
     OPEN: "held against what was run; the rest is missing",
     NOT_RUN: "too little was run to say",
 }
+SYMBOLS = {HELD: "✓", FAILED: "✗", MIXED: "≈", OPEN: "…", NOT_RUN: "–"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,17 @@ def verdicts(table: Table, cells: Mapping[Key, Cell]) -> list[Verdict]:
     ]
 
 
+def by_claim(
+    table: Table, found: Sequence[Verdict]
+) -> Iterator[tuple[Claim, str, list[list[Verdict]]]]:
+    """Of each claim and group: the verdicts by panel, each under both conventions."""
+    for claim in table.claims:
+        for group in table.groups:
+            of_group = [one for one in found if (one.claim, one.group) == (claim, group)]
+            panels = [[one for one in of_group if one.panel == panel] for panel in table.panels]
+            yield claim, group, panels
+
+
 def _judge(table: Table, claim: Claim, rows: Mapping[str, Cell], history: str) -> tuple[str, str]:
     """State and evidence."""
     labels = {row: table.rows[row].label for row in table.rows}
@@ -57,7 +69,7 @@ def _judge(table: Table, claim: Claim, rows: Mapping[str, Cell], history: str) -
     wanted = claim.against(list(rows))
     others = [row for row in wanted if row in run]
     gaps = [labels[row] for row in dict.fromkeys([*claim.needed, *wanted]) if row not in run]
-    missing = [f"not run: {', '.join(gaps)}"] if gaps else []
+    missing = [f"not run: {' / '.join(gaps)}"] if gaps else []
     if not run.issuperset(claim.needed) or not others:
         return NOT_RUN, missing[0] if missing else "nothing to compare with"
     held, evidence = [], []

@@ -13,6 +13,7 @@ HOW = (
     "both stand side by side. ± is the sample standard deviation over seeds, × the ratio to the "
     "printed number. Rankings without training are counted from the same training part.",
 )
+CLAIMED = "What the paper says, and whether it held here"
 CLAIMS = (
     "A verdict compares means as they stand. Whether the best baseline is beaten by more than "
     "chance is tested apart."
