@@ -7,6 +7,7 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+from lightning.pytorch import Callback
 
 from tests.config_runs import TINY, composed
 from uniseq import status
@@ -14,7 +15,7 @@ from uniseq.config.launching import VARIABLES
 from uniseq.records.record import Record
 from uniseq.records.runs import Run, Runs
 from uniseq.records.store import read_record, write_record
-from uniseq.sweep.once import run_once
+from uniseq.sweep.once import finish, run_once
 from uniseq.sweep.overview import Survey, duration, summary, survey
 
 SHORT = (*TINY, "trainer=smoke")
@@ -158,6 +159,41 @@ def test_a_finished_run_is_repeated_for_measurements_that_it_lacks(tmp_path):
     stamp = path.stat().st_mtime_ns
     assert once(tmp_path, "sphere=watch") == once(tmp_path) == value
     assert path.stat().st_mtime_ns == stamp
+
+
+class Stumble(Callback):
+    """Counts the epochs that it sees begin, and raises in one of them."""
+
+    def __init__(self, error, epoch):
+        self.error, self.epoch, self.seen = error, epoch, []
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        self.seen.append(trainer.current_epoch)
+        if trainer.current_epoch == self.epoch:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "seen"), [(KeyboardInterrupt(), [2, 3]), (ValueError("no"), [0, 1, 2, 3])]
+)
+def test_a_repeat_that_is_cut_off_loses_nothing(tmp_path, error, seen):
+    changes = [*TINY, "trainer.max_epochs=4", f"results_dir={tmp_path}"]
+    value = run_once(composed(changes), tmp_path)
+    (path,) = tmp_path.glob("*/record.json")
+    before = path.read_bytes()
+    runs = Runs(tmp_path)
+    id = path.parent.name.rpartition("-")[2]
+    cfg = composed([*changes, "sphere=watch", "sphere.epochs=[0,3]"])
+    with pytest.raises((ValueError, SystemExit)):  # Lightning makes the latter of Ctrl-C
+        finish(cfg, runs.at_rest(id, ""), [Stumble(error, 2)])
+    assert path.read_bytes() == before
+    assert run_once(composed(changes), tmp_path) == value  # it is over for those who ask no more
+    again = Stumble(error, None)
+    record = finish(cfg, runs.at_rest(id, ""), [again])
+    assert again.seen == seen  # gone on with after an interruption, anew after a fault
+    assert [measured["epoch"] for measured in record.sphere] == [0, 3]
+    assert record.best == value
+    assert read_record(path).sphere == record.sphere
 
 
 def of(state, epochs=0, seconds=2.0, best=0.1, left=None):

@@ -13,7 +13,7 @@ from uniseq.config.schema import identity
 from uniseq.processes import leads
 from uniseq.records.record import Record, hash_config, run_id
 from uniseq.records.runs import LAST, PROGRESS, Run, Runs
-from uniseq.records.store import RECORD
+from uniseq.records.store import RECORD, write_record
 from uniseq.sweep.progress import Progress
 from uniseq.training import Pruned, train
 
@@ -59,7 +59,8 @@ def finish(cfg: DictConfig, run: Run, watchers: Sequence[Any] = ()) -> Record:
 
     Args:
         cfg: its config.
-        run: as it stands.
+        run: as it stands. A finished one is repeated, for measurements that it lacks; its record
+            stays until the new one is whole.
         watchers: Lightning callbacks that look on.
 
     Raises:
@@ -67,15 +68,20 @@ def finish(cfg: DictConfig, run: Run, watchers: Sequence[Any] = ()) -> Record:
     """
     folder = run.folder
     resume = folder / LAST
-    if run.state in ("failed", "finished"):  # anew, as what is there led to no usable end
-        shutil.rmtree(resume.parent, ignore_errors=True)
+    repeats = run.state == "finished"
+    if run.state == "failed" or (repeats and not (run.progress or {}).get("repeats")):
+        shutil.rmtree(resume.parent, ignore_errors=True)  # anew
+    if run.state == "failed":
         (folder / RECORD).unlink()
     folder.mkdir(parents=True, exist_ok=True)  # loggers look for it
     try:
         start = resume if resume.exists() else None
-        record = train(cfg, folder, start, [Progress(folder), *watchers])
-    except Pruned:
-        (folder / PROGRESS).unlink(missing_ok=True)
+        record = train(cfg, folder, start, [Progress(folder, repeats), *watchers])
+    except BaseException as error:
+        if repeats and run.record is not None and leads():
+            write_record(folder, run.record)  # a figure that was there is not lost by a repeat
+        if isinstance(error, Pruned) or (repeats and isinstance(error, Exception)):
+            (folder / PROGRESS).unlink(missing_ok=True)
         raise
     if leads():
         (folder / PROGRESS).unlink(missing_ok=True)

@@ -17,10 +17,12 @@ class Progress(Callback):
 
     Args:
         folder: of the run.
+        repeats: whether the run is a finished one, done again.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, repeats: bool = False) -> None:
         self.folder = folder
+        self.repeats = repeats
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say that the run has begun, or goes on."""
@@ -46,6 +48,7 @@ class Progress(Callback):
                 "best": max(figures, default=None),
                 "best_epoch": figures.index(max(figures)) if figures else None,
                 "seconds_an_epoch": sum(seconds[-5:]) / len(seconds[-5:]) if seconds else None,
+                "repeats": self.repeats,
                 "host": socket.gethostname(),
                 "process": os.getpid(),
                 "written": time.time(),
