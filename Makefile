@@ -37,8 +37,7 @@ wheel: $(INSTALLED)  ## build the wheel into dist/
 
 # Narrowed or on several cores with OPTIONS="dataset=beauty hydra/launcher=joblib hydra.launcher.n_jobs=2".
 table1 table2 table3 figure1: $(INSTALLED)  ## an experiment of the paper, gone on with where it was, and the report
-	$(BIN)/python -m uniseq.run experiment=$@ $(OPTIONS)
-	$(MAKE) report
+	$(BIN)/python -m uniseq.run experiment=$@ $(OPTIONS); status=$$?; $(MAKE) report && exit $$status
 
 report: $(INSTALLED)  ## tables, tests, curves and claims of the records in experiments/results
 	$(BIN)/python -m uniseq.report experiments/results

@@ -114,7 +114,8 @@ def test_the_arguments_reach_the_report(reports, capsys):
     report = described(capsys, *arguments)
     assert report["project"] == {"name": "mine", "entityName": "me"}
     (runs,) = grids(report)[0]["runSets"]
-    assert runs["grouping"][2:] == [{"section": "config", "name": "optimizer.value.lr"}]
+    assert runs["grouping"][-1] == {"section": "config", "name": "optimizer.value.lr"}
+    assert {"section": "config", "name": "loss.value.beta"} in runs["grouping"]
     assert runs["filters"]["filters"] == []
     assert panels(report, "Bar Chart")[0]["metrics"] == ["test/masked/NDCG@20"]
 

@@ -48,8 +48,8 @@ def test_two_runs_make_a_png_and_an_svg_that_name_everything(runs, tmp_path, cap
         with_it.name,
         "plain",
         "Validation NDCG@10 by epoch",
-        "Cosines between histories after epoch 0",  # the last that both measured
-        "Cosines between items after epoch 0",
+        "Cosines between histories after 1 epoch",  # the last that both measured
+        "Cosines between items after 1 epoch",
         "density of pairs, per unit of cosine",
         "uniform on the sphere, d = 16",
         f"mean {with_it.sphere[0]['items']['cosine']['mean']:.3f}".replace("-", "−"),
@@ -63,7 +63,7 @@ def test_epoch_metric_history_and_labels_are_chosen_and_bytes_repeat(runs, tmp_p
     for name in ("a", "b"):
         main(["figure1", str(folder / "without"), *options, "--out", str(tmp_path / name)])
     text = (tmp_path / "a.svg").read_text()
-    for part in ("after epoch 1", "Validation HR@10", "history recommended too", "my label"):
+    for part in ("after 2 epochs", "Validation HR@10", "history recommended too", "my label"):
         assert part in text, part
     assert "plain" not in text
     for kind in ("png", "svg"):

@@ -1,9 +1,10 @@
 import ctypes
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from uniseq.memory import HostMemoryTrim
+from uniseq.memory import HostMemoryTrim, forget_peak, peak_memory_mb
 
 
 def steps_that_trim(callback, steps):
@@ -32,3 +33,14 @@ def test_a_system_without_its_own_symbols_is_no_fault(monkeypatch, error):
 
     monkeypatch.setattr(ctypes, "CDLL", refuse)
     assert HostMemoryTrim()._trim is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
+def test_the_peak_is_that_of_one_run():
+    before = peak_memory_mb()
+    block = bytearray(256 * 2**20)
+    high = peak_memory_mb()
+    assert high >= before
+    del block
+    forget_peak()
+    assert peak_memory_mb() < high - 200

@@ -33,10 +33,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--by",
-        nargs="*",
+        nargs="+",
+        default=[],
         metavar="KEY",
-        help="keys of the config, such as loss.beta optimizer.lr; runs that agree on them, on "
-        "group, backbone, loss and similarity are averaged (default: L_rec and the weights)",
+        help="more keys of the config, such as optimizer.lr; runs that agree on them, on group, "
+        "backbone, loss, similarity, L_rec and the weights are averaged",
     )
     parser.add_argument("--k", type=int, default=10, help="cut-off of the metrics (default: 10)")
     parser.add_argument(
@@ -78,7 +79,7 @@ def _report(options: argparse.Namespace, entity: str | None) -> Any:
         raise UniseqError(
             f"there is no package {error.name}; pip install 'uniseq[wandb]'"
         ) from error
-    by = wandb_report.OBJECTIVE if options.by is None else options.by
+    by = (*wandb_report.OBJECTIVE, *options.by)
     return wandb_report.build_report(options.project, entity, options.group, by, options.k)
 
 

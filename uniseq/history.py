@@ -24,6 +24,8 @@ class History(Callback):
         self.identity = identity
         self.epochs: list[dict[str, float]] = []
         self.seconds: list[dict[str, float]] = []
+        self.earlier = 0.0  # seconds in processes that were cut off, up to the checkpoint
+        self._made = time.perf_counter()
         self._began = self._validation_began = 0.0
 
     @classmethod
@@ -66,7 +68,12 @@ class History(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What the next process needs to go on."""
-        return {"identity": self.identity, "epochs": self.epochs, "seconds": self.seconds}
+        return {
+            "identity": self.identity,
+            "epochs": self.epochs,
+            "seconds": self.seconds,
+            "elapsed": self.earlier + time.perf_counter() - self._made,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the epochs of the interrupted run.
@@ -84,6 +91,9 @@ class History(Callback):
             )
         self.epochs = list(state_dict["epochs"])
         self.seconds = list(state_dict["seconds"])
+        # A checkpoint of a former version has only the epochs' own.
+        trained = sum(sum(parts.values()) for parts in self.seconds)
+        self.earlier = state_dict.get("elapsed", trained)
 
 
 def _differing(a: Any, b: Any, path: str = "") -> set[str]:

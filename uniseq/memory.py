@@ -1,7 +1,10 @@
-"""Gives freed host memory back to the system while training."""
+"""Host memory: gives what is free back while training, and measures a run's peak."""
 
 import ctypes
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback
@@ -35,3 +38,20 @@ def _malloc_trim() -> Callable[[int], int] | None:
     except (OSError, TypeError):  # Windows has no handle for the process's own symbols
         return None
     return getattr(library, "malloc_trim", None)
+
+
+def forget_peak() -> None:
+    """Let the peak be that of what follows: a process of a sweep does one run after the other.
+
+    Only Linux can; elsewhere the peak is the process's own.
+    """
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_mb() -> float:
+    """Highest resident memory since :func:`forget_peak`, in MiB."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -37,6 +37,7 @@ def train(
             first.
         Pruned: from a watcher, when a search gives the run up. Its record is written first.
     """
+    from uniseq.memory import forget_peak, peak_memory_mb
     from uniseq.processes import leads
 
     began = time.perf_counter()
@@ -49,7 +50,9 @@ def train(
         seed=plain["seed"],
         resumed_from=plain["ckpt_path"],
         environment=_environment(),
+        timings={"wall_s": 0.0},
     )
+    forget_peak()
     try:
         _train(cfg, folder, record, resume, watchers)
         record.status = "finished"
@@ -63,8 +66,8 @@ def train(
             record.error["traceback"] = traceback.format_exc()
         raise
     finally:
-        record.timings["wall_s"] = time.perf_counter() - began
-        record.timings["peak_memory_mb"] = _peak_memory_mb()
+        record.timings["wall_s"] += time.perf_counter() - began
+        record.timings["peak_memory_mb"] = peak_memory_mb()
         _finish_wandb(failed=record.status in ("failed", "interrupted"))
         if leads():
             write_record(folder, record)
@@ -134,6 +137,7 @@ def _train(
     finally:
         record.epochs = history.epochs
         record.timings["epochs"] = history.seconds
+        record.timings["wall_s"] = history.earlier
         record.sphere = [] if watch is None else watch.measurements
     record.stopped = (
         f"no better {stopping.monitor} for {stopping.patience} epochs"
@@ -226,11 +230,3 @@ def _finish_wandb(failed: bool) -> None:
     wandb = sys.modules.get("wandb")
     if wandb is not None and wandb.run is not None:
         wandb.finish(exit_code=int(failed))
-
-
-def _peak_memory_mb() -> float:
-    """Highest resident memory of this process so far, in MiB."""
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)

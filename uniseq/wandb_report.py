@@ -73,7 +73,7 @@ def _runs(groups: Sequence[str], by: Sequence[str], k: int, each: bool) -> wr.Ru
     test = [f"test/{history}/{metric}@{k}" for history in HISTORIES for metric in METRICS]
     keys = [key.partition(".") for key in ("seed", *by)]
     return wr.Runset(
-        name="each run" if each else "mean of the seeds",
+        name="each run" if each else "mean of runs alike in the columns' keys",
         filters=expr.And(expr.Metric("Group").isin(list(groups))) if groups else "",
         groupby=[] if each else ["group", "jobType", *(f"config.{key}" for key in by)],
         order=[wr.OrderBy(wr.SummaryMetric(test[0]))],

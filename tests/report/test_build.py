@@ -119,11 +119,13 @@ def test_the_page_says_what_was_and_was_not_run(built):
         "† the epoch cap",
         "‡ another run of this cell failed",
         "not run",
-        "python -m uniseq.repeat 'a b&c/0/record.json' 'a b&c/1/record.json'",
+        "python -m uniseq.repeat --out ../repeated 'a b&c/0/record.json' 'a b&c/1/record.json'",
         "HR@10 .3000 against .1250",
-        "… open",
+        "? unclear",  # eight users are too few
+        "seeds 2, 1; settings 1, 1",
+        "optimizer.lr=0.1",  # of what all have in common
         "paired t",
-        "One · Net: histories, epoch 2",
+        "One · Net: histories after 2 epochs",
         "popularity",
         "uniseq 0.1.0, commit abc",
     ):
@@ -181,7 +183,7 @@ def test_markdown_tables_are_even_and_its_links_lead_to_records(built):
         else:
             assert len(set(widths)) <= 1, widths
             widths = []
-    assert "| Ours is best | … open, … open | –, – |" in content
+    assert "| Ours is best | ? unclear, ? unclear | –, – |" in content
     assert content.count("| Ours is best | One · Net |") == 2  # of the second nothing was run
     assert "Not run: Two · Net." in content
     links = re.findall(r"\[\d+\]\((.+?)\)", content)
@@ -224,6 +226,20 @@ def test_an_optional_panel_is_shown_once_something_was_run(tmp_path):
     on_disk(tmp_path / "1", record("base", file="two.txt", status="failed", test={}, epochs=[]))
     after, _ = build_report(tmp_path, tmp_path / "report", [ours])
     assert list(after.sections[0].table.panels) == ["one", "two"]
+
+
+def test_a_ranking_without_training_that_is_above_all_trained_rows_is_named(tmp_path):
+    high = {"masked/HR@10": 0.1, "masked/NDCG@10": 0.1, "unmasked/HR@10": 0.3}
+    rankings = {"item_knn": high | {"unmasked/NDCG@10": 0.2001}}
+    on_disk(tmp_path / "0", record("ours", test=0.2, yardsticks=rankings))
+    report, _ = build_report(tmp_path, tmp_path / "report", [table()])
+    line = (
+        "tem knn, without training, is above every trained row in unmasked HR@10, unmasked NDCG@10"
+    )
+    assert report.sections[0].above("one") == [f"i{line}"]
+    assert report.sections[0].above("two") == []
+    for name in ("report.md", "report.html", "small.tex"):
+        assert f"I{line}." in (tmp_path / "report" / name).read_text()
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,29 @@ def test_the_setting_is_chosen_on_validation_and_never_on_test():
         record(lr=0.9, seed=0, validation=[0.44], test=0.3),
     )[OURS]
     assert chosen.figures["masked/HR@10"].mean == pytest.approx(0.2)
-    assert len(chosen.runs) == 2  # .46 on the mean of validation
+    assert len(chosen.runs) == 2
     assert chosen.settings == 3
     assert chosen.chosen == {"optimizer.lr": 0.1}
-    assert chosen.validation == pytest.approx(0.46)
+    assert [tried.validation for tried in chosen.tried] == [0.5, 0.45, 0.44]  # of seed 0
+    assert [tried.values["optimizer.lr"] for tried in chosen.tried] == [0.1, 0.5, 0.9]
+
+
+def test_more_seeds_are_no_drawback_and_luckier_ones_no_merit():
+    a = [record(lr=0.1, seed=s, validation=[v]) for s, v in ((0, 0.50), (1, 0.46), (2, 0.46))]
+    b = [record(lr=0.5, seed=0, validation=[0.49])]
+    assert cells(*a, *b)[OURS].chosen == {"optimizer.lr": 0.1}  # .50 against .49
+    luckier = record(lr=0.5, seed=3, validation=[0.9])
+    assert cells(*a, *b, luckier)[OURS].chosen == {"optimizer.lr": 0.1}
+    apart = cells(*a, luckier)[OURS]  # no seed in common
+    assert [tried.validation for tried in apart.tried] == pytest.approx([0.9, 0.4733], abs=1e-4)
+    equal = cells(record(lr=0.5, validation=[0.5]), *a)[OURS]
+    assert len(equal.runs) == 3
+
+
+def test_settings_that_a_search_gave_up_were_tried_too():
+    pruned = [record(lr=lr, status="pruned", test={}) for lr in (0.1, 0.2, 0.3)]
+    cell = cells(record(lr=0.1), *pruned)[OURS]  # of .1 a grid has completed the run
+    assert (cell.settings, len(cell.tried), cell.pruned) == (3, 1, 2)
 
 
 def test_other_data_is_another_setting():
@@ -52,13 +71,15 @@ def test_other_data_is_another_setting():
 def test_paths_names_and_folders_of_data_are_no_setting():
     first, second = record(seed=0), record(seed=1)
     second.config |= {"name": "else", "results_dir": "/elsewhere", "threads": 3, "tags": ["x"]}
+    second.config["ranking"] = second.config["ranking"] | {"ks": [1, 10]}
+    second.config["dataset"]["eval_batch_size"] = 7
     assert cells(first, second)[OURS].settings == 1
 
 
 def test_a_seed_counts_once_and_a_repeat_that_differs_is_noted():
     cell = cells(
-        record(seed=0, test=0.2, validation=[0.3]), record(seed=0, test=0.4, validation=[0.2])
-    )[OURS]
+        record(seed=0, test=0.2, validation=[0.3]), record(seed=0, test=0.4, validation=[0.4])
+    )[OURS]  # the first: the better one would be the best of two draws
     assert (len(cell.runs), cell.figures["masked/HR@10"].mean) == (1, 0.2)
     (note,) = cell.notes
     assert "/runs/1/record.json repeats /runs/0/record.json" in note
@@ -81,6 +102,12 @@ def test_a_failure_that_was_made_good_is_forgotten_and_another_is_not():
     assert (good.state, good.broken) == ("run", ())
     other = cells(record(), record(status="failed", lr=9.0))[OURS]
     assert (other.state, len(other.broken)) == ("run", 1)
+
+
+def test_a_run_with_changes_that_are_in_no_commit_is_marked():
+    assert not cells(record())[OURS].changed
+    changed = record(seed=1, environment={"commit": "0123abc-dirty"})
+    assert cells(record(), changed)[OURS].changed
 
 
 def test_a_run_that_met_the_cap_is_marked():

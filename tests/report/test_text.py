@@ -1,7 +1,7 @@
 import pytest
 
 from uniseq.report.chart import Chart, Line
-from uniseq.report.text import change, duration, figure, probability, signed
+from uniseq.report.text import change, duration, figure, probability, setting, signed
 
 
 def test_numbers_as_they_are_written():
@@ -22,6 +22,7 @@ def test_numbers_as_they_are_written():
         "3·10⁻¹³",
         "< 10⁻³⁰⁰",
     ]
+    assert setting({"a.b": 0.05, "c": None, "d": True, "e": 0}) == "a.b=0.05 c=null d=true e=0"
     assert [duration(s) for s in (48.4, 720, 11100)] == ["48 s", "12 min", "3 h 05 min"]
 
 

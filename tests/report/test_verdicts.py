@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.report.cases import record, runs, table
+from tests.report.cases import on_disk, record, runs, table
 from uniseq.report.cells import fill
+from uniseq.report.runs import read_runs
 from uniseq.report.verdicts import verdicts
 
 BEST = {"kind": "beats", "text": "best", "winner": "ours"}
@@ -60,6 +61,23 @@ def judged(claim, **tests):
 )
 def test_the_verdict(claim, tests, state):
     assert judged(claim, **tests).state == state
+
+
+def test_what_chance_would_explain_is_unclear_and_tests_are_corrected_together(tmp_path):
+    found = {}
+    for users in (8, 400):  # each time half of them are hit by ours alone
+        folder = tmp_path / str(users)
+        ranked = {"name": "one.txt", "fingerprint": "f", "ranked_users": {"test": users}}
+        on_disk(folder / "a", record("ours", test=0.5, dataset=ranked), [1, 20] * (users // 2))
+        on_disk(folder / "b", record("base", test=0.0, dataset=ranked), [20, 20] * (users // 2))
+        ours = table(claims=[BEATS, LOSS | {"full": "base", "without": "ours", "others": ["base"]}])
+        found[users] = verdicts(ours, fill(ours, read_runs(folder)[0]))
+    few, many = found[8][0], found[400][0]
+    assert (few.state, many.state) == ("unclear", "held")
+    # Two sides of 4 users: 2 / 2^4, the largest of 8 tests, the t-tests' being smaller or equal.
+    assert "HR@10 .5000 against .0000, from 0, p " in few.evidence
+    assert few.evidence.count(", p ") == 2
+    assert "10⁻" in many.evidence
 
 
 def test_the_figures_stand_beside_the_verdict():

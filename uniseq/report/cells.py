@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from uniseq.report.conditions import matches
-from uniseq.report.runs import Run, flatten, setting_of
+from uniseq.report.runs import Run, setting_of, validations
 from uniseq.report.tables import Key, Table
 
 
@@ -29,15 +29,30 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """One of the settings that were tried for a cell.
+
+    Args:
+        runs: one a seed, in the order of the seeds.
+        values: of the keys in which the settings differ.
+        validation: that it was chosen or passed over by, see
+            :func:`uniseq.report.runs.validations`.
+    """
+
+    runs: tuple[Run, ...]
+    values: dict[str, Any]
+    validation: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One cell: the best setting that was run for it, on validation, never on test.
 
     Args:
         key: panel, group and row.
         printed: the paper's numbers by metric; empty where they are not at hand.
-        runs: of the setting that is shown, one a seed, in the order of the seeds.
-        settings: how many were tried: configs that differ in more than the seed.
-        chosen: the values of the keys in which they differ, of the one shown.
+        tried: settings, configs that differ in more than the seed, the best one first.
+        pruned: how many others a search has given up early.
         broken: runs that failed or were interrupted and were not made good by another.
         figures: by name, such as ``masked/HR@10``; empty where nothing was run to its end.
         notes: what a reader must know about its records.
@@ -45,12 +60,26 @@ class Cell:
 
     key: Key
     printed: dict[str, float]
-    runs: tuple[Run, ...] = ()
-    settings: int = 0
-    chosen: dict[str, Any] = field(default_factory=dict)
+    tried: tuple[Setting, ...] = ()
+    pruned: int = 0
     broken: tuple[Run, ...] = ()
     figures: dict[str, Figure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Of the setting that is shown, one a seed, in the order of the seeds."""
+        return self.tried[0].runs if self.tried else ()
+
+    @property
+    def settings(self) -> int:
+        """How many settings were tried."""
+        return len(self.tried) + self.pruned
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The values of the keys in which the settings differ, of the one shown."""
+        return self.tried[0].values if self.tried else {}
 
     @property
     def state(self) -> str:
@@ -66,9 +95,9 @@ class Cell:
         return any(run.capped for run in self.runs)
 
     @property
-    def validation(self) -> float:
-        """The mean over seeds of the best watched figure."""
-        return mean(run.record.best for run in self.runs)
+    def changed(self) -> bool:
+        """Whether one of its runs was made from a checkout with changes that are in no commit."""
+        return any(run.changed for run in self.runs)
 
 
 def fill(table: Table, runs: Sequence[Run]) -> dict[Key, Cell]:
@@ -111,48 +140,53 @@ def _cell(table: Table, key: Key, eligible: Iterable[Run]) -> Cell:
     settings: dict[str, list[Run]] = defaultdict(list)
     for run in complete:
         settings[run.setting].append(run)
-    one_a_seed = [_one_a_seed(each, notes) for each in settings.values()]
-    shown = max(one_a_seed, key=lambda each: mean(run.record.best for run in each))
+    tried = _tried([_one_a_seed(each, notes) for each in settings.values()])
+    pruned = {run.setting for run in found if run.record.status == "pruned"}
     return Cell(
         key,
         printed,
-        runs=tuple(shown),
-        settings=len(settings),
-        chosen=_differing(shown, one_a_seed),
+        tried=tried,
+        pruned=len(pruned - settings.keys()),
         broken=broken,
-        figures={name: _figure(name, shown, printed) for name in table.columns},
+        figures={name: _figure(name, tried[0].runs, printed) for name in table.columns},
         notes=tuple(notes),
     )
 
 
 def _one_a_seed(runs: Iterable[Run], notes: list[str]) -> list[Run]:
-    """Of runs of one setting and seed the best on validation; a note where their tests differ."""
+    """Of runs of one setting and seed one; a note where their tests differ.
+
+    Not the best: every repetition would be one more draw.
+    """
     seeds: dict[int, list[Run]] = defaultdict(list)
     for run in runs:
         seeds[run.record.seed].append(run)
     chosen = []
     for _, same in sorted(seeds.items()):
-        # Of equals the one that measured more.
-        best = max(same, key=lambda run: (run.record.best, len(run.record.sphere)))
-        chosen.append(best)
+        first = max(same, key=lambda run: len(run.record.sphere))  # of equals the first
+        chosen.append(first)
         notes.extend(
-            f"{run.path} repeats {best.path} and ended in other figures; the better on validation "
-            "is shown"
+            f"{run.path} repeats {first.path} and ended in other figures; the latter is shown"
             for run in same
-            if run.record.test != best.record.test
+            if run.record.test != first.record.test
         )
     return chosen
 
 
-def _differing(shown: Sequence[Run], settings: Iterable[Sequence[Run]]) -> dict[str, Any]:
-    flat = [flatten(setting_of(runs[0].record.config)) for runs in settings]
-    ours = flatten(setting_of(shown[0].record.config))
-    keys = dict.fromkeys(key for each in flat for key in each)
-    return {
-        key: ours[key]
+def _tried(settings: Sequence[Sequence[Run]]) -> tuple[Setting, ...]:
+    """The settings by their validation figure, the best first; of equals that of more seeds."""
+    configs = [setting_of(runs[0].record.config) for runs in settings]
+    keys = sorted({key for config in configs for key in config})
+    differing = [
+        key
         for key in keys
-        if key in ours and any(key not in each or each[key] != ours[key] for each in flat)
-    }
+        if any(key not in config or config[key] != configs[0].get(key) for config in configs)
+    ]
+    tried = [
+        Setting(tuple(runs), {key: config[key] for key in differing if key in config}, figure)
+        for runs, config, figure in zip(settings, configs, validations(settings), strict=True)
+    ]
+    return tuple(sorted(tried, key=lambda each: (-each.validation, -len(each.runs))))
 
 
 def _figure(name: str, runs: Sequence[Run], printed: dict[str, float]) -> Figure:

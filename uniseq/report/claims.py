@@ -40,9 +40,13 @@ class Beats(BaseModel):
         """Whether it holds of the mean figures by row."""
         return means[self.winner] > max(means[row] for row in others)
 
+    def pair(self, means: Means, others: Sequence[str]) -> tuple[str, str]:
+        """The two rows whose difference decides."""
+        return self.winner, max(others, key=lambda row: means[row])
+
     def evidence(self, means: Means, others: Sequence[str], labels: Mapping[str, str]) -> str:
         """The figures that it rests on."""
-        rival = max(others, key=lambda row: means[row])
+        _, rival = self.pair(means, others)
         ours, theirs = means[self.winner], means[rival]
         named = "" if len(others) == 1 else f" ({labels[rival]})"
         return f"{figure(ours)} against {figure(theirs)}{named}, {change(ours, theirs)}"
@@ -78,6 +82,10 @@ class LargestLoss(BaseModel):
     def judge(self, means: Means, others: Sequence[str]) -> bool:
         """Whether it holds of the mean figures by row."""
         return means[self.without] < min(means[row] for row in [*others, self.full])
+
+    def pair(self, means: Means, others: Sequence[str]) -> tuple[str, str]:
+        """The two rows whose difference decides."""
+        return self.without, min([*others, self.full], key=lambda row: means[row])
 
     def evidence(self, means: Means, others: Sequence[str], labels: Mapping[str, str]) -> str:
         """The figures that it rests on."""

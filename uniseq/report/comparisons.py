@@ -1,19 +1,14 @@
 """A table's own row against the best of the others, tested user by user."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from uniseq.errors import DataError
 from uniseq.report.cells import Cell
-from uniseq.report.runs import Run
-from uniseq.report.significance import Difference, compare, gains, holm
-from uniseq.report.tables import HISTORIES, Key, Table
+from uniseq.report.paired import paired
+from uniseq.report.runs import validations
+from uniseq.report.significance import Difference, holm
+from uniseq.report.tables import Key, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,55 +57,10 @@ def _comparison(table: Table, cells: Mapping[Key, Cell], key: Key) -> Comparison
         return Comparison(ours, None, problem="not run")
     if not others:
         return Comparison(ours, None, problem="no baseline was run")
-    baseline = max(others, key=lambda cell: cell.validation)
+    figures = validations([cell.runs for cell in others])
+    baseline = others[figures.index(max(figures))]
     try:
-        _check_comparable([*ours.runs, *baseline.runs])
-        differences = {
-            f"{history}/{metric}": compare(
-                _mean_gains(ours, history, metric), _mean_gains(baseline, history, metric)
-            )
-            for history in HISTORIES
-            for metric in table.metrics
-        }
+        differences = {column: paired(ours, baseline, column) for column in table.columns}
     except DataError as error:
         return Comparison(ours, baseline, problem=str(error))
     return Comparison(ours, baseline, differences)
-
-
-def _check_comparable(runs: list[Run]) -> None:
-    first = runs[0]
-    for run in runs[1:]:
-        for what in ("fingerprint", "ranked_users"):
-            one, other = (each.record.dataset.get(what) for each in (first, run))
-            if one != other:
-                raise DataError(
-                    run.path,
-                    f"cannot be compared with {first.path}: {what.replace('_', ' ')} {other}, not "
-                    f"{one}",
-                )
-
-
-def _mean_gains(cell: Cell, history: str, metric: str) -> NDArray[np.float64]:
-    """Each user's gain, averaged over the seeds of a cell."""
-    mean: NDArray[np.float64] = np.mean(
-        [gains(_ranks(run, history), metric) for run in cell.runs], axis=0
-    )
-    return mean
-
-
-def _ranks(run: Run, history: str) -> NDArray[Any]:
-    if run.record.ranks_file is None:
-        raise DataError(run.path, "names no file of ranks: the run kept none")
-    path = run.path.with_name(run.record.ranks_file)
-    return _read_ranks(path, history, run.record.dataset["ranked_users"]["test"])
-
-
-def _read_ranks(path: Path, history: str, users: int) -> NDArray[Any]:
-    try:
-        with np.load(path) as file:
-            ranks: NDArray[Any] = file[history]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(path, f"has no readable ranks: {error}") from error
-    if len(ranks) != users:
-        raise DataError(path, f"has {len(ranks)} ranks, its record {users} ranked users")
-    return ranks

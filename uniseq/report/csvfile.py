@@ -5,6 +5,7 @@ import io
 
 from uniseq.report.report import Report, Section
 from uniseq.report.tables import HISTORIES
+from uniseq.report.text import setting
 
 COLUMNS = (
     "panel",
@@ -20,6 +21,7 @@ COLUMNS = (
     "ratio",
     "best",
     "settings",
+    "setting",
     "capped",
     "records",
 )
@@ -48,6 +50,7 @@ def csv_table(report: Report, section: Section) -> str:
                     "printed": cell.printed.get(metric),
                     "seeds": len(cell.runs),
                     "settings": cell.settings,
+                    "setting": setting(cell.chosen),
                     "capped": int(cell.capped),
                     "records": " ".join(report.link(run) for run in cell.runs or cell.broken),
                 }

@@ -6,6 +6,7 @@ from uniseq.errors import UniseqError
 from uniseq.report.chart import Chart, Line
 from uniseq.report.figure1 import Curve, common_epoch, density, measurement, uniform_density
 from uniseq.report.report import Section
+from uniseq.report.text import so_many_epochs
 
 
 def learning_curves(section: Section) -> list[Chart]:
@@ -94,7 +95,7 @@ def _cosines(
         colour = labels.index(curve.label)
         lines.append(Line(f"{curve.label}: mean {mean}", middles, y.tolist(), colour))
     return Chart(
-        f"{_title(section, panel, group)}: {kind}, epoch {epoch + 1}",
+        f"{_title(section, panel, group)}: {kind} after {so_many_epochs(epoch + 1)}",
         f"cosine of a pair of {kind}",
         "density of pairs",
         lines,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from uniseq.errors import DataError, UniseqError
 from uniseq.records.record import Record
+from uniseq.report.text import so_many_epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def draw_figure1(
             _draw_cosines(axes, curve, entry, kind, f"C{number}")
         for dim in sorted({entry["dim"] for entry in measured}):
             _draw_uniform(axes, dim)
-        axes.set_title(f"Cosines between {kind} after epoch {epoch}")
+        axes.set_title(f"Cosines between {kind} after {so_many_epochs(epoch + 1)}")
         axes.set_xlabel(f"cosine of a pair of {kind}")
         axes.set_ylabel("density of pairs, per unit of cosine")
         axes.set_xlim(-1, 1)

@@ -1,9 +1,10 @@
 """A table as LaTeX, a float for each panel; needs booktabs and no other package."""
 
 from uniseq.report.cells import Cell, Figure
-from uniseq.report.report import BROKEN, CAPPED, MARKS, Report, Section, marks
+from uniseq.report.report import BROKEN, CAPPED, CHANGED, MARKS, Report, Section, marks
 from uniseq.report.tables import HISTORIES
 from uniseq.report.text import figure
+from uniseq.report.words import BOLD
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -19,7 +20,14 @@ _SPECIAL = {
     ">": "$>$",
     CAPPED: r"$^\dagger$",
     BROKEN: r"$^\ddagger$",
+    CHANGED: r"$^\S$",
+    "±": r"$\pm$",
 }
+CAPTION = (
+    "Test figures of all users against all items, masked: without the items of the user's history, "
+    "and unmasked. The setting of each row was chosen on validation. Printed: {source} ± the "
+    "standard deviation over seeds, × the ratio to the printed number. " + BOLD
+)
 
 
 def escape(text: str) -> str:
@@ -97,4 +105,6 @@ def _figure(shown: Figure) -> str:
 
 def _footnotes(section: Section, panel: str) -> str:
     used = "".join(marks(cell) for key, cell in section.cells.items() if key[0] == panel)
-    return "".join(f" {escape(mark)} {escape(MARKS[mark])}." for mark in MARKS if mark in used)
+    marked = "".join(f" {escape(mark)} {escape(MARKS[mark])}." for mark in MARKS if mark in used)
+    above = "".join(f" {escape(line[0].upper() + line[1:])}." for line in section.above(panel))
+    return f" {escape(CAPTION.format(source=section.table.source))}{above}{marked}"

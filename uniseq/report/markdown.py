@@ -7,9 +7,20 @@ from uniseq.report.comparisons import Comparison
 from uniseq.report.costs import by_part, versions
 from uniseq.report.report import MARKS, Report, Section, marks
 from uniseq.report.tables import HISTORIES
-from uniseq.report.text import duration, figure, probability, signed
+from uniseq.report.text import duration, figure, probability, setting, signed
 from uniseq.report.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
-from uniseq.report.words import BOLD, CLAIMED, CLAIMS, HOW, TESTS, summary
+from uniseq.report.words import (
+    BEATEN,
+    BOLD,
+    CLAIMED,
+    CLAIMS,
+    HOW,
+    REPEAT,
+    SHARED,
+    TESTS,
+    TRIED,
+    summary,
+)
 
 
 def markdown(report: Report, pictures: Sequence[str]) -> str:
@@ -50,7 +61,9 @@ def _unreadable(report: Report) -> list[str]:
 def _section(report: Report, section: Section) -> list[str]:
     table = section.table
     parts = [f"## {escape(table.title)}", f"Printed: {escape(table.source)}", BOLD]
-    parts += [_panel(report, section, panel) for panel in table.panels]
+    for panel in table.panels:
+        parts.append(_panel(report, section, panel))
+        parts += [f"{line[0].upper()}{line[1:]}." for line in section.above(panel)]
     used = "".join(marks(cell) for cell in section.cells.values())
     parts += [f"{mark} {words}." for mark, words in MARKS.items() if mark in used]
     if section.notes:
@@ -58,12 +71,13 @@ def _section(report: Report, section: Section) -> list[str]:
     if section.verdicts:
         parts += ["### Claims", *_evidence(section)]
     if section.comparisons:
-        parts += ["### Against the best baseline", TESTS, _comparisons(report, section)]
+        parts += [f"### {BEATEN}", TESTS, _comparisons(report, section)]
         parts += [f"Not run: {'; '.join(section.untested)}."] if section.untested else []
+    parts += _settings(report, section)
     commands = [report.command(cell) for cell in section.cells.values() if cell.runs]
     if commands:
         text = "\n".join(f"    {command}" for command in commands)
-        parts += ["### Repeat a cell", "In the folder of the records:", text]
+        parts += ["### Repeat a cell", REPEAT, text]
     return parts
 
 
@@ -92,7 +106,8 @@ def _row(report: Report, section: Section, cell: Cell) -> list[str]:
     printed = [figure(cell.printed[m]) if m in cell.printed else "" for m in table.metrics]
     values = [_figure(cell.figures[c]) if cell.runs else cell.state for c in table.columns]
     links = " ".join(f"[{run.record.seed}]({report.link(run)})" for run in cell.runs or cell.broken)
-    tried = f", best of {cell.settings} settings" if cell.settings > 1 else ""
+    tried = f", best of {cell.settings} settings: {setting(cell.chosen)}"
+    tried = escape(tried) if cell.settings > 1 else ""
     count = f"{len(cell.runs)}: {links}{tried}" if cell.runs else links
     return [escape(label) + marks(cell), *printed, *values, count]
 
@@ -144,9 +159,31 @@ def _evidence(section: Section) -> list[str]:
     return [grid(head, rows, left=5) if rows else "Nothing was run that they could be judged by."]
 
 
+def _settings(report: Report, section: Section) -> list[str]:
+    """What all runs have in common, and what was tried where more than one setting was."""
+    shared = setting(section.shared)
+    parts = [f"### {SHARED}", f"`{shared}`"] if shared else []
+    rows = [
+        [
+            escape(section.table.label(cell.key)) if number == 0 else "",
+            escape(setting(tried.values)),
+            figure(tried.validation),
+            " ".join(f"[{run.record.seed}]({report.link(run)})" for run in tried.runs),
+        ]
+        for cell in section.cells.values()
+        if cell.settings > 1
+        for number, tried in enumerate(cell.tried)
+    ]
+    if rows:
+        head = ["cell", "setting", escape(section.table.watched), "records by seed"]
+        parts += [f"### {TRIED}", grid(head, rows, left=2)]
+    gave_up = sum(cell.pruned for cell in section.cells.values())
+    return [*parts, f"A search gave up {gave_up} more settings early."] if gave_up else parts
+
+
 def _comparisons(report: Report, section: Section) -> str:
     metrics = section.table.metrics
-    head = ["", "history", "best baseline"]
+    head = ["", "history", "best trained baseline", "seeds", "settings"]
     head += [word for metric in metrics for word in (f"Δ {metric}", "95 %", "p, Holm", "test")]
     rows = [
         _comparison(report, section, comparison, history)
@@ -154,16 +191,18 @@ def _comparisons(report: Report, section: Section) -> str:
         if comparison.ours.runs
         for history in HISTORIES
     ]
-    return grid(head, rows, left=3)
+    return grid(head, rows, left=5)
 
 
 def _comparison(
     report: Report, section: Section, comparison: Comparison, history: str
 ) -> list[str]:
     table = section.table
-    where = section.where(*comparison.ours.key[:2])
-    other = comparison.baseline
+    ours, other = comparison.ours, comparison.baseline
+    where = section.where(*ours.key[:2])
     row = [where, history, escape(table.rows[other.key[2]].label) if other else ""]
+    row += [f"{len(ours.runs)}, {len(other.runs)}" if other else str(len(ours.runs))]
+    row += [f"{ours.settings}, {other.settings}" if other else str(ours.settings)]
     if comparison.problem is not None:
         problem = escape(report.local(comparison.problem))
         return [*row, problem, *[""] * (4 * len(table.metrics) - 1)]

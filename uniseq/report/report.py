@@ -5,21 +5,25 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from uniseq.errors import DataError, UniseqError
 from uniseq.report.cells import Cell, fill
 from uniseq.report.comparisons import Comparison, comparisons
 from uniseq.report.conditions import matches
-from uniseq.report.runs import Run, read_runs
+from uniseq.report.runs import Run, read_runs, setting_of
 from uniseq.report.tables import Key, Table
 from uniseq.report.verdicts import Verdict, verdicts
 
-CAPPED, BROKEN = "†", "‡"
+CAPPED, BROKEN, CHANGED = "†", "‡", "§"
 MARKS = {
     CAPPED: "the epoch cap, not early stopping, ended a run: more epochs might give more",
     BROKEN: "another run of this cell failed or was interrupted, and none has made it good",
+    CHANGED: "a run was made from a checkout with changes that are in no commit",
 }
+# Beside the folder of the records: a repetition is none of them.
+REPEATED = "../repeated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,34 @@ class Section:
     def untested(self) -> list[str]:
         """Where its own row was not run, so that nothing is compared."""
         return [self.where(*one.ours.key[:2]) for one in self.comparisons if not one.ours.runs]
+
+    def above(self, panel: str) -> list[str]:
+        """Which rankings without training are above all trained rows of a panel, and in what."""
+        cells = [cell for key, cell in self.cells.items() if key[0] == panel and cell.runs]
+        lines = []
+        for name, figures in self.yardsticks[panel].items() if cells else ():
+            columns = [
+                " ".join(column.split("/"))
+                for column in self.table.columns
+                if figures[column] > max(cell.figures[column].mean for cell in cells)
+            ]
+            if columns:
+                named = name.replace("_", " ")
+                above = ", ".join(columns)
+                lines.append(f"{named}, without training, is above every trained row in {above}")
+        return lines
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What the configs of all runs that are shown have in common, by dotted key."""
+        runs = [run for cell in self.cells.values() for run in cell.runs]
+        settings = [setting_of(run.record.config) for run in runs]
+        first, rest = (settings[0], settings[1:]) if settings else ({}, [])
+        return {
+            key: value
+            for key, value in first.items()
+            if all(key in other and other[key] == value for other in rest)
+        }
 
     def rows(self, panel: str, group: str) -> list[Cell]:
         """The cells of a group, in order."""
@@ -92,7 +124,8 @@ class Report:
 
     def command(self, cell: Cell) -> str:
         """What repeats a cell, run in the folder of the records."""
-        return f"python -m uniseq.repeat {shlex.join(self.place(run) for run in cell.runs)}"
+        places = shlex.join(self.place(run) for run in cell.runs)
+        return f"python -m uniseq.repeat --out {REPEATED} {places}"
 
     def uses(self) -> dict[Path, list[str]]:
         """The cells that show each record, in words."""
@@ -119,8 +152,10 @@ def gather(folder: Path, out: Path, tables: Sequence[Table]) -> Report:
 
 def marks(cell: Cell) -> str:
     """The marks behind a cell's name."""
-    shown = [CAPPED] if cell.capped else []
-    return "".join([*shown, BROKEN] if cell.broken and cell.runs else shown)
+    if not cell.runs:
+        return ""
+    holds = {CAPPED: cell.capped, BROKEN: bool(cell.broken), CHANGED: cell.changed}
+    return "".join(mark for mark, there in holds.items() if there)
 
 
 def _bare(cells: Mapping[Key, Cell], panel: str) -> bool:

@@ -1,15 +1,20 @@
 """The runs below a folder: their records, and what makes several of them one setting."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from uniseq.config.schema import identity
 from uniseq.errors import DataError
 from uniseq.records.record import Record
 from uniseq.records.store import RECORD, read_record
+
+# Parts of a run's identity that say what else is measured, or where and how fast, and that no
+# figure depends on.
+ASIDE = ("ranking.ks", "dataset.eval_batch_size", "dataset.source.url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,11 @@ class Run:
         """Whether the epoch cap ended training, not early stopping."""
         return (self.record.stopped or "").startswith("cap of")
 
+    @property
+    def changed(self) -> bool:
+        """Whether it was made from a checkout with changes that are in no commit."""
+        return "-" in str(self.record.environment.get("commit"))
+
 
 def read_runs(folder: Path) -> tuple[list[Run], list[DataError]]:
     """All runs below a folder, however it is laid out, and the records that cannot be read."""
@@ -44,12 +54,27 @@ def read_runs(folder: Path) -> tuple[list[Run], list[DataError]]:
 
 
 def setting_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a config that determines a result, seeds left out."""
-    kept = {key: value for key, value in identity(config).items() if key != "seed"}
+    """The part of a config that determines a figure, by dotted key, seeds left out."""
+    kept = flatten(identity(config))
+    del kept["seed"]
     # The data module's seed follows the run's; one given by hand is a setting.
     if config["dataset"]["seed"] == config["seed"]:
-        kept["dataset"] = {k: v for k, v in kept["dataset"].items() if k != "seed"}
-    return kept
+        del kept["dataset.seed"]
+    return {key: value for key, value in kept.items() if key not in ASIDE}
+
+
+def validations(groups: Sequence[Sequence[Run]]) -> list[float]:
+    """The best watched figure of each group of runs: the mean over the seeds that all groups have.
+
+    A setting that was run with more seeds, or luckier ones, is so neither better nor worse for it.
+    Where there is no such seed each has the mean over its own.
+    """
+    seeds = [{run.record.seed for run in runs} for runs in groups]
+    common = set.intersection(*seeds) if seeds else set()
+    return [
+        mean(run.record.best for run in runs if not common or run.record.seed in common)
+        for runs in groups
+    ]
 
 
 def flatten(config: Mapping[str, Any], path: str = "") -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Numbers as the report writes them."""
+"""Numbers and settings as the report writes them."""
+
+from collections.abc import Mapping
+from typing import Any
 
 
 def figure(value: float) -> str:
@@ -32,6 +35,20 @@ def probability(p: float) -> str:
         raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         return f"{mantissa}·10{raised}"
     return f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+
+
+def setting(values: Mapping[str, Any]) -> str:
+    """Keys and values as on a command line: ``loss.beta=0.05 optimizer.lr=0.001``."""
+    shown = {None: "null", True: "true", False: "false"}
+    return " ".join(
+        f"{key}={shown[value] if value is None or isinstance(value, bool) else value}"
+        for key, value in values.items()
+    )
+
+
+def so_many_epochs(count: int) -> str:
+    """``1 epoch``, ``2 epochs``: said so it is plain whether they are counted from 0."""
+    return f"{count} epoch" if count == 1 else f"{count} epochs"
 
 
 def duration(seconds: float) -> str:

@@ -7,20 +7,30 @@ from uniseq.report.report import Report
 HOW = (
     "A cell takes every record whose config meets the conditions of its table, row and column. "
     "Records that differ in more than the seed are different settings; the one with the best mean "
-    "validation figure is shown, never chosen by a test figure. Test figures are of the epoch that "
-    "was best on validation, of all users against all items.",
-    "Masked ranking leaves out the items of a user's history, unmasked does not: papers differ, so "
-    "both stand side by side. ± is the sample standard deviation over seeds, × the ratio to the "
-    "printed number. Rankings without training are counted from the same training part.",
+    "validation figure, over the seeds that all of them have, is shown, never chosen by a test "
+    "figure. Test figures are of the epoch that was best on validation, of all users against all "
+    "items; a cell of one seed has no ±, and small differences between such cells are no finding.",
+    "Masked ranking leaves out the items of a user's history, so that a target that repeats one of "
+    "them counts as missed; unmasked ranking does not. Papers differ, so both stand side by side. "
+    "± is the sample standard deviation over seeds, × the ratio to the "
+    "printed number. Rankings without training are counted from the same training part: how "
+    "often an item occurs, the items of the user's own history, the last first, how often an item "
+    "followed the last one (Markov), and the cosine of items by the users they share (item kNN).",
 )
 CLAIMED = "What the paper says, and whether it held here"
 CLAIMS = (
-    "A verdict compares means as they stand. Whether the best baseline is beaten by more than "
-    "chance is tested apart."
+    "A verdict compares the trained rows' means as they stand, of as many seeds as the tables say. "
+    "The p of each difference is paired over users and corrected for all claims of its table, by "
+    "Holm's method; users vary in it, not seeds."
 )
-BOLD = "Bold: the best of its backbone and data set."
+BOLD = "Bold: the best trained row of its backbone and data set."
+SHARED = "What the shown records of this table have in common"
+TRIED = "Settings that were tried, the one shown first"
+BEATEN = "Is the best trained baseline beaten by more than chance?"
 TESTS = (
-    "Our objective against the best other one on validation, paired over the same test users; a "
+    "Our objective against the best other one on validation, paired over the same test users; "
+    "seeds and settings: of how many seeds each is the mean, and of how many settings the best, "
+    "ours first: more settings are an advantage. A "
     "user's figures are averaged over the seeds of a cell. NDCG: paired t-test; HR: exact McNemar "
     "test where each side is one run, else the paired t-test, as a hit averaged over seeds is a "
     "share. Intervals: 95 %, of the mean difference, without correction. p: two-sided, by Holm's "
@@ -29,7 +39,8 @@ TESTS = (
 )
 REPEAT = (
     "Each trains from the config in the record, on the data that carry its fingerprint, and says "
-    "whether the figures are equal. Run it in the folder of the records."
+    "whether the figures are equal. Run it in the folder of the records, from a checkout of the "
+    "commit that the record names."
 )
 
 
