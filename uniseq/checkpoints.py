@@ -50,9 +50,10 @@ class BestCheckpoint(ModelCheckpoint):
     Args:
         folder: where checkpoints go.
         monitor: the watched figure.
+        start: the ``last.ckpt`` that training goes on from; None when it begins.
     """
 
-    def __init__(self, folder: Path, monitor: str) -> None:
+    def __init__(self, folder: Path, monitor: str, start: Path | None = None) -> None:
         super().__init__(
             folder,
             filename="best",
@@ -61,6 +62,7 @@ class BestCheckpoint(ModelCheckpoint):
             save_on_train_epoch_end=True,
             enable_version_counter=False,
         )
+        self._start = start
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Note what is about to begin."""
@@ -76,6 +78,8 @@ class BestCheckpoint(ModelCheckpoint):
         if not self._trains:
             return
         before, now = Path(state_dict["best_model_path"]), Path(str(self.dirpath), "best.ckpt")
+        if not before.is_file() and self._start is not None:  # the folder was moved
+            before = self._start.with_name(before.name)
         if not before.is_file():
             raise ConfigError(
                 "ckpt_path",

@@ -1,6 +1,7 @@
 """Train, rank and record one run: ``python -m uniseq.run backbone=sasrec loss=uniform``."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from uniseq.records.store import RECORD
 from uniseq.training import train
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+GO_ON = (
+    "the same --multirun goes on where it was, one run with ckpt_path=FOLDER/checkpoints/last.ckpt"
+)
 
 
 def _job(cfg: DictConfig) -> float | None:
@@ -67,6 +71,14 @@ def main() -> None:
         mark = f"error in process {rank}: " if rank else "error: "
         print(f"{mark}{known}".replace("\n", f"\n{mark}"), file=sys.stderr)
         sys.exit(1)
+    except SystemExit as error:
+        if type(error).__name__ != "SIGTERMException":  # Lightning's, which would end in status 0
+            raise
+        print(f"error: ended by SIGTERM; {GO_ON}", file=sys.stderr)
+        sys.exit(128 + signal.SIGTERM)
+    except KeyboardInterrupt:
+        print(f"error: interrupted; {GO_ON}", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     finally:
         os.environ[FULL_ERROR] = asked or "0"
 

@@ -60,7 +60,7 @@ def train(
         record.status, record.stopped = "pruned", str(error)
         raise
     except BaseException as error:
-        record.status = "failed" if isinstance(error, Exception) else "interrupted"
+        record.status = "interrupted" if cuts_off(error) else "failed"
         record.error = {"type": type(error).__name__, "message": str(error)}
         if not isinstance(error, UniseqError):  # another process may not show it
             record.error["traceback"] = traceback.format_exc()
@@ -74,6 +74,23 @@ def train(
     if leads():
         draw_curve(record, folder / "curve.png")
     return record
+
+
+def cuts_off(error: BaseException) -> bool:
+    """Whether the fault lies with the machine, so that the run may go on where it was.
+
+    That is a signal, a full disk, no memory, a broken connection, or the end of a job's time:
+    submitit raises that in the midst of training.
+    """
+    from torch import OutOfMemoryError
+
+    outside = (OSError, MemoryError, OutOfMemoryError)
+    names = {each.__name__ for each in type(error).__mro__}
+    return (
+        not isinstance(error, Exception)
+        or isinstance(error, outside)
+        or "UncompletedJobError" in names
+    )
 
 
 class Pruned(Exception):
@@ -125,14 +142,14 @@ def _train(
     history = History(identity(record.config))
     watch = build(cfg.sphere)
     kept = [history] if watch is None else [history, watch]
-    trainer, stopping, best = _trainer(cfg, folder, [*kept, *watchers])
+    start = cfg.ckpt_path if resume is None else str(resume)
+    trainer, stopping, best = _trainer(cfg, folder, start, [*kept, *watchers])
     data.share = share_of(trainer, data.batch_size, cfg.threads)
     record.environment["processes"] = data.share.world
     for logger in trainer.loggers:
         logger.log_hyperparams(record.config)
         record.environment["logger"] = {"type": type(logger).__name__, "run": logger.version}
     try:
-        start = cfg.ckpt_path if resume is None else str(resume)
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
     finally:
         record.epochs = history.epochs
@@ -165,7 +182,9 @@ def _train(
     record.yardsticks = yardsticks(data, list(cfg.ranking.ks))
 
 
-def _trainer(cfg: DictConfig, folder: Path, kept: list[Any]) -> tuple[Any, Any, Any]:
+def _trainer(
+    cfg: DictConfig, folder: Path, start: str | None, kept: list[Any]
+) -> tuple[Any, Any, Any]:
     """The trainer with the callbacks ``kept``, early stopping and the best checkpoint."""
     from uniseq.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
     from uniseq.memory import HostMemoryTrim
@@ -173,7 +192,7 @@ def _trainer(cfg: DictConfig, folder: Path, kept: list[Any]) -> tuple[Any, Any, 
 
     monitor = watched(cfg)
     stopping = Stopping(monitor, mode="max", patience=cfg.ranking.patience)
-    best = BestCheckpoint(folder / "checkpoints", monitor)
+    best = BestCheckpoint(folder / "checkpoints", monitor, None if start is None else Path(start))
     # In this order: the last checkpoint holds the others' state at the end of its epoch.
     last = LastCheckpoint(folder / "checkpoints")
     callbacks = [*kept, stopping, best, last, HostMemoryTrim()]

@@ -68,6 +68,9 @@ def command(tmp_path, monkeypatch, capsys):
             "trainer.max_epoch=3",
             "error: trainer.max_epoch: there is no such key; did you mean trainer.max_epochs?",
         ),
+        ("trainer.max_epochs=0", "error: trainer.max_epochs: must be at least 1"),
+        ("+trainer.check_val_every_n_epoch=2", "error: trainer.check_val_every_n_epoch: must be 1"),
+        ("+trainer.limit_val_batches=0", "error: trainer.limit_val_batches: must not be 0"),
         ("dataset.batch_size=0", "error: dataset.batch_size: must be at least 1, not 0"),
         ("dataset.source.num_clusters=50", "error: dataset.source.num_clusters:"),
         ("ckpt_path=nowhere.ckpt", "error: ckpt_path: there is no file nowhere.ckpt"),
@@ -88,6 +91,35 @@ def test_an_unknown_class_is_named_with_its_reason(command):
     assert lines[0].startswith("error: loss._target_: cannot be imported:")
     assert "nowhere" in lines[0]
     assert written == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (
+            ("backbone=sasrec,caser", "backbone.heads=2"),
+            "error: backbone.heads: there is no such key; did you mean backbone.dim?; in the run ",
+        ),
+        (
+            ("experiment=table2", "dataset=synthetic", "loss.beta=.1"),
+            "error: loss.beta: there is no such key",
+        ),
+        (("hydra.sweeper.max_batch_size=0",), "error: hydra.sweeper.max_batch_size: must be"),
+    ],
+)
+def test_a_faulty_sweep_is_one_line_and_starts_nothing(command, arguments, expected, tmp_path):
+    status, lines, written = command("hydra.mode=MULTIRUN", *arguments, f"results_dir={tmp_path}")
+    assert status == 1
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(expected)
+    assert written == []
+
+
+def test_a_sweep_by_several_processes_is_refused(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    status, lines, _ = command("hydra.mode=MULTIRUN", f"results_dir={tmp_path}")
+    assert (status, len(lines)) == (1, 1)
+    assert lines[0].startswith("error: --multirun: was started by 2 processes at once")
 
 
 def test_all_faults_are_reported_at_once(command):

@@ -48,6 +48,23 @@ def test_a_name_shows_the_values_that_vary_and_no_others():
     assert names("loss.beta=.1,.05", "name=mine") == ["mine", "mine"]
 
 
+def test_an_axis_is_replaced_however_it_is_written():
+    for axis in ("loss.beta=.2", "++loss.beta=.2"):
+        (found,) = plan("experiment=table3", "dataset=synthetic", axis).runs
+        assert found.config["loss"]["beta"] == 0.2
+    search = "+hydra.sweeper.search={loss.beta:[.1,.2],loss.beta1:[null,0]}"
+    found = plan("dataset=synthetic", search, "++loss.beta=.3").runs
+    assert [run.config["loss"]["beta"] for run in found] == [0.3, 0.3]
+    assert [run.config["loss"]["beta1"] for run in found] == [None, 0.0]
+
+
+def test_a_whole_number_is_the_same_setting_as_its_float():
+    both = plan("dataset=synthetic", "loss.beta1=0,0.0", "loss.t=2,2.0").runs
+    assert len(both) == 1
+    assert [type(both[0].config["loss"][key]) for key in ("beta1", "t")] == [float, float]
+    assert type(both[0].config["backbone"]["dim"]) is int
+
+
 def test_table_2_has_a_run_for_each_part_left_out():
     parts = {}
     for each in plan("experiment=table2", "dataset=synthetic").runs:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 
 import pytest
@@ -15,8 +16,13 @@ from uniseq.config.launching import VARIABLES
 from uniseq.records.record import Record
 from uniseq.records.runs import Run, Runs
 from uniseq.records.store import read_record, write_record
-from uniseq.sweep.once import finish, run_once
+from uniseq.sweep.once import finish, is_over, run_once
 from uniseq.sweep.overview import Survey, duration, summary, survey
+
+
+class UncompletedJobError(RuntimeError):
+    """By its name submitit's, which ends a job whose time is up."""
+
 
 SHORT = (*TINY, "trainer=smoke")
 
@@ -103,6 +109,24 @@ def test_a_killed_worker_is_one_line_and_the_next_sweep_goes_on(tmp_path):
     assert len(stamps(tmp_path)) == 2
 
 
+def test_sigterm_is_no_success_and_says_how_to_go_on(tmp_path):
+    changes = ("trainer.max_epochs=10000", "ranking.patience=10000", f"results_dir={tmp_path}")
+    sweep = subprocess.Popen(
+        [sys.executable, "-m", "uniseq.run", "--multirun", *TINY, *changes],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    patience = time.monotonic() + 120
+    while not list(tmp_path.glob("*/checkpoints/last.ckpt")) and time.monotonic() < patience:
+        time.sleep(0.1)
+    sweep.terminate()
+    _, said = sweep.communicate()
+    assert sweep.returncode == 143
+    assert said.splitlines()[-1].startswith("error: ended by SIGTERM; the same --multirun goes on")
+    (run,) = Runs(tmp_path).root.glob("*/record.json")
+    assert Runs(tmp_path).at_rest(run.parent.name.rpartition("-")[2], "").state == "cut off"
+
+
 def test_two_sweeps_in_one_folder_share_the_runs(tmp_path):
     axis = "seed=0,1,2,3"
     env = os.environ | dict.fromkeys(VARIABLES, "1")
@@ -161,6 +185,10 @@ def test_a_finished_run_is_repeated_for_measurements_that_it_lacks(tmp_path):
     assert path.stat().st_mtime_ns == stamp
 
 
+# Lightning makes the last of Ctrl-C.
+STOPPED = (ValueError, OSError, UncompletedJobError, SystemExit)
+
+
 class Stumble(Callback):
     """Counts the epochs that it sees begin, and raises in one of them."""
 
@@ -174,7 +202,12 @@ class Stumble(Callback):
 
 
 @pytest.mark.parametrize(
-    ("error", "seen"), [(KeyboardInterrupt(), [2, 3]), (ValueError("no"), [0, 1, 2, 3])]
+    ("error", "seen"),
+    [
+        (KeyboardInterrupt(), [2, 3]),
+        (OSError(28, "No space left on device"), [2, 3]),
+        (ValueError("no"), [0, 1, 2, 3]),
+    ],
 )
 def test_a_repeat_that_is_cut_off_loses_nothing(tmp_path, error, seen):
     changes = [*TINY, "trainer.max_epochs=4", f"results_dir={tmp_path}"]
@@ -184,7 +217,7 @@ def test_a_repeat_that_is_cut_off_loses_nothing(tmp_path, error, seen):
     runs = Runs(tmp_path)
     id = path.parent.name.rpartition("-")[2]
     cfg = composed([*changes, "sphere=watch", "sphere.epochs=[0,3]"])
-    with pytest.raises((ValueError, SystemExit)):  # Lightning makes the latter of Ctrl-C
+    with pytest.raises(STOPPED):
         finish(cfg, runs.at_rest(id, ""), [Stumble(error, 2)])
     assert path.read_bytes() == before
     assert run_once(composed(changes), tmp_path) == value  # it is over for those who ask no more
@@ -194,6 +227,42 @@ def test_a_repeat_that_is_cut_off_loses_nothing(tmp_path, error, seen):
     assert [measured["epoch"] for measured in record.sphere] == [0, 3]
     assert record.best == value
     assert read_record(path).sphere == record.sphere
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space"), UncompletedJobError("timeout")])
+def test_a_fault_of_the_machine_is_no_failure_and_the_run_goes_on_in_a_folder_that_moved(
+    tmp_path, error
+):
+    changes = [*TINY, "trainer.max_epochs=4"]
+    runs = Runs(tmp_path / "before")
+    cut_off = Run("0", "waiting", runs.folder("0", "a"))
+    with pytest.raises(STOPPED):
+        finish(composed(changes), cut_off, [Stumble(error, 2)])
+    assert runs.at_rest("0", "a").state == "cut off"
+    (tmp_path / "before").rename(tmp_path / "after")
+    again = Stumble(error, None)
+    record = finish(composed(changes), Runs(tmp_path / "after").at_rest("0", "a"), [again])
+    assert again.seen == [2, 3]
+    assert [epoch["epoch"] for epoch in record.epochs] == [0, 1, 2, 3]
+
+
+def test_what_is_to_be_measured_is_not_left_out_by_a_resumption(tmp_path):
+    changes = [*TINY, "trainer.max_epochs=4"]
+    watched = [*changes, "sphere=watch"]
+    for epochs, seen in (("[2,3]", [2, 3]), ("[0,3]", [0, 1, 2, 3]), ("[9]", [2, 3])):
+        runs = Runs(tmp_path / epochs)
+        cut_off = Run("0", "waiting", runs.folder("0", "a"))
+        with pytest.raises(STOPPED):
+            finish(composed(changes), cut_off, [Stumble(KeyboardInterrupt(), 2)])
+        again = Stumble(None, None)
+        cfg = composed([*watched, f"sphere.epochs={epochs}"])
+        record = finish(cfg, runs.at_rest("0", "a"), [again])
+        assert again.seen == seen
+        wanted = [epoch for epoch in json.loads(epochs) if epoch < 4]
+        assert [entry["epoch"] for entry in record.sphere] == wanted
+        run = runs.at_rest("0", "a")
+        assert is_over(run, {"sphere": {"epochs": json.loads(epochs)}})
+        assert not is_over(run, {"sphere": {"epochs": [1]}})
 
 
 def of(state, epochs=0, seconds=2.0, best=0.1, left=None):
@@ -250,6 +319,19 @@ def test_the_time_left_counts_what_is_running_and_what_waits(tmp_path):
         "2 finished; 2 running; 1 cut off; 1 waiting; best val/masked/NDCG@10 0.3000 by b; "
         "about 51 s left"
     ).replace("51 s", "1 min")
+
+
+def test_what_is_over_for_another_sweep_waits_and_what_has_failed_is_settled(tmp_path):
+    shelf = Shelf(
+        tmp_path,
+        a=("finished", of("finished", epochs=10)),  # 20 s
+        b=("finished", of("finished", epochs=10)),  # to be repeated, for measurements say
+        c=("pruned", of("pruned", epochs=2)),  # to be brought to its end
+        d=("failed", of("failed", epochs=1)),  # just now, and not again
+    )
+    found = survey(shelf, [Noted(id) for id in "abcd"], {}, lambda each, run: each.id in "ad")
+    assert found.counts == {"finished": 1, "failed": 1, "waiting": 2}
+    assert found.seconds_left == 2 * 20
 
 
 def test_a_run_known_to_be_finished_is_not_read_again(tmp_path):

@@ -1,5 +1,7 @@
 """Trials of a search: each combination once, none lost, and only validation figures told."""
 
+import shutil
+
 import pytest
 
 pytest.importorskip("optuna", reason="needs pip install uniseq[optuna]")
@@ -72,21 +74,47 @@ def test_the_same_seed_gives_the_same_trials(searched, tmp_path):
 
 
 def test_what_another_search_did_is_told_from_its_records(searched, tmp_path):
-    root = searched[0]
-    before = {path: path.stat().st_mtime_ns for path in runs(root)}
-    first = Study(root, NAME)
-    told_first = {params["optimizer.lr"]: rest for _, params, *rest in told(first)}
-    for file in (root / ".sweeps").iterdir():
-        file.rename(tmp_path / file.name)
+    root = tmp_path / "copy"
+    shutil.copytree(searched[0], root, ignore=shutil.ignore_patterns(".sweeps"))
+    complete = [path for path in runs(root) if read_record(path).status == "finished"]
+    before = {path: path.stat().st_mtime_ns for path in complete}
+    first = {params["optimizer.lr"]: rest for _, params, *rest in told(Study(searched[0], NAME))}
     again = begin(root, trials=4, seed=1)
-    try:
-        for _ in range(4):
-            assert trial(root) is not None
-        assert {params["optimizer.lr"]: rest for _, params, *rest in told(again)} == told_first
-        assert {path: path.stat().st_mtime_ns for path in runs(root)} == before
-    finally:
-        for file in tmp_path.iterdir():
-            file.replace(root / ".sweeps" / file.name)
+    for _ in range(4):
+        assert trial(root) is not None
+    for _, params, *rest in told(again):
+        if first[params["optimizer.lr"]][0] == "COMPLETE":
+            assert rest == first[params["optimizer.lr"]]
+        else:  # in another order the pruner gives up others, or later: the run went on
+            *_, steps = rest
+            assert first[params["optimizer.lr"]][-1].items() <= steps.items()
+    assert before
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_verdict_outlives_its_process_and_a_more_patient_search_goes_on(tmp_path, monkeypatch):
+    begin(tmp_path, {"optimizer.lr": ["3e-3"]}, trials=1)
+    monkeypatch.setattr(PRUNE, lambda self, study, trial: trial.last_step == 2)
+
+    def die(self):
+        if self.given_up is not None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("uniseq.sweep.reports.Reports.give_up", die)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            trial(tmp_path)
+    assert trial(tmp_path) is not None
+    (path,) = runs(tmp_path)
+    assert (read_record(path).status, len(read_record(path).epochs)) == ("pruned", 2)
+
+    shutil.rmtree(tmp_path / ".sweeps")
+    study = begin(tmp_path, {"optimizer.lr": ["3e-3"]}, trials=1)
+    monkeypatch.setattr(PRUNE, lambda self, study, trial: False)
+    assert trial(tmp_path) is not None
+    ((_, _, state, _, steps),) = told(study)
+    assert (state, list(steps)) == ("COMPLETE", [1, 2, 3, 4])
+    assert read_record(path).status == "finished"
 
 
 @pytest.mark.parametrize("way", ["grid", "grid, cut off"])

@@ -23,6 +23,7 @@ from uniseq.errors import ConfigError, UniseqError
 
 # Arguments that the glue supplies, so that a node need not.
 SUPPLIED = {"logger": {"save_dir"}}
+_UNIONS = (typing.Union, types.UnionType)
 HYDRA_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
 
@@ -110,7 +111,8 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
             return ConfigError(key, f"is not in the file; write +{key}=… to add it")
         if known is _ABSENT:
             return ConfigError(key, f"there is no such key{_nearest(key, _keys(valid))}")
-    return None
+    causes = [_first_line(each) for each in (error, error.__cause__) if each is not None]
+    return ConfigError("config", ": ".join(dict.fromkeys(causes)))
 
 
 _ABSENT = object()
@@ -147,8 +149,21 @@ def _check_values(plain: dict[str, Any]) -> Iterator[ConfigError]:
         yield ConfigError("threads", f"must be at least 1, not {threads}")
     if isinstance(seed, int) and not 0 <= seed < 2**31:
         yield ConfigError("seed", f"must be 0 or more and below 2³¹, not {seed}")
+    trainer = plain.get("trainer")
+    if isinstance(trainer, dict):
+        yield from _check_validation(trainer)
     if isinstance(checkpoint, str) and not Path(checkpoint).is_file():
         yield ConfigError("ckpt_path", f"there is no file {checkpoint}; name a run's last.ckpt")
+
+
+def _check_validation(trainer: dict[str, Any]) -> Iterator[ConfigError]:
+    """Early stopping and the best checkpoint need a validation figure of every epoch."""
+    if trainer.get("max_epochs") == 0:
+        yield ConfigError("trainer.max_epochs", "must be at least 1, or -1 for no cap")
+    if trainer.get("check_val_every_n_epoch", 1) != 1:
+        yield ConfigError("trainer.check_val_every_n_epoch", "must be 1: each epoch is validated")
+    if trainer.get("limit_val_batches", 1) == 0:
+        yield ConfigError("trainer.limit_val_batches", "must not be 0: each epoch is validated")
 
 
 def _check_monitor(ranking: dict[str, Any]) -> Iterator[ConfigError]:
@@ -215,6 +230,8 @@ def _check_arguments(
         elif value == "???":
             yield ConfigError(where, "is not set; give it a value")
         elif key in hints and not (isinstance(value, dict) and "_target_" in value):
+            if type(value) is int and _is_float(hints[key]):
+                given[key] = float(value)  # 0 and 0.0 are one setting, with one hash
             problem = _type_problem(value, hints[key])
             if problem:
                 yield ConfigError(where, problem)
@@ -231,6 +248,12 @@ def _hints(callee: Any) -> dict[str, Any]:
         return typing.get_type_hints(callee if dataclasses.is_dataclass(callee) else function)
     except Exception:  # a third-party class whose annotations cannot be evaluated has no schema
         return {}
+
+
+def _is_float(hint: Any) -> bool:
+    """Whether a number of this type is a float and no integer."""
+    kinds = typing.get_args(hint) if typing.get_origin(hint) in _UNIONS else (hint,)
+    return float in kinds and int not in kinds
 
 
 def _type_problem(value: Any, hint: Any) -> str | None:
@@ -255,7 +278,7 @@ def _readable(hint: Any) -> str:
         return "one of " + ", ".join(map(str, arguments))
     if hint is type(None):
         return "null"
-    if origin in (typing.Union, types.UnionType):
+    if origin in _UNIONS:
         return " or ".join(_readable(argument) for argument in arguments)
     names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
     if hint in names or (inspect.isclass(hint) and origin is None):

@@ -13,10 +13,11 @@ from omegaconf import DictConfig
 
 from uniseq.errors import UniseqError
 from uniseq.lean import load_trainer
-from uniseq.records.runs import Runs
-from uniseq.sweep.live import EVERY_S, faults, launch, overview, quiet_launcher
+from uniseq.records.runs import Run, Runs
+from uniseq.sweep.live import EVERY_S, check_sweep, faults, launch, overview, quiet_launcher
 from uniseq.sweep.notes import keep_plan
 from uniseq.sweep.once import is_over
+from uniseq.sweep.overview import Named
 from uniseq.sweep.plan import Planned, Planner
 
 
@@ -39,6 +40,7 @@ def sweep(
         UniseqError: before the first run on a fault of the command line; after the last one when
             runs failed, a line each.
     """
+    check_sweep(max_batch_size)
     load_trainer()
     plan = Planner(context.config_loader, config).plan(arguments, params, search, leave_out)
     root = Path(config.hydra.sweep.dir)
@@ -52,7 +54,12 @@ def sweep(
     values: dict[str, float | None] = {}
     lines: list[str] = []
     number = 0
-    with overview(runs, lambda: plan.runs, title):
+    configs = {each.id: each.config for each in plan.runs}
+
+    def settled(each: Named, run: Run) -> bool:
+        return each.id in values or is_over(run, configs[each.id])
+
+    with overview(runs, lambda: plan.runs, title, settled):
         while remaining := [each for each in plan.runs if each.id not in values]:
             todo = _skim(runs, remaining, values)
             size = max_batch_size or len(todo) or 1

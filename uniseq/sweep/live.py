@@ -1,8 +1,10 @@
 """A sweep at work: its launcher, and how it stands, on the terminal."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -13,11 +15,28 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.live import Live
 
-from uniseq.errors import UniseqError
+from uniseq.errors import ConfigError, UniseqError
 from uniseq.records.runs import Run, Runs
-from uniseq.sweep.overview import Named, Survey, render, summary, survey
+from uniseq.sweep.overview import Named, Survey, is_settled, render, summary, survey
 
 EVERY_S = 2.0
+
+
+def check_sweep(max_batch_size: int | None) -> None:
+    """Refuse what a sweep would never come to the end of.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    if max_batch_size is not None and max_batch_size < 1:
+        key = "hydra.sweeper.max_batch_size"
+        raise ConfigError(key, f"must be at least 1, or null for no limit, not {max_batch_size}")
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise ConfigError(
+            "--multirun",
+            f"was started by {os.environ['WORLD_SIZE']} processes at once, such as torchrun's: "
+            "start one process, and let hydra/launcher start the others",
+        )
 
 
 def quiet_launcher(config: DictConfig, context: HydraContext, task: TaskFunction) -> Launcher:
@@ -57,20 +76,26 @@ def faults(result: JobReturn) -> list[str]:
 
 
 @contextmanager
-def overview(runs: Runs, planned: Callable[[], Sequence[Named]], title: str) -> Iterator[None]:
+def overview(
+    runs: Runs,
+    planned: Callable[[], Sequence[Named]],
+    title: str,
+    settled: Callable[[Named, Run], bool] = is_settled,
+) -> Iterator[None]:
     """Show how the sweep stands while it runs: a live table, or a line where it has changed.
 
     Args:
         runs: of the results folder.
         planned: gives the sweep's runs; a search learns of them one by one.
         title: for people.
+        settled: whether the sweep has nothing more to do for a run.
     """
     console = Console()
     over = threading.Event()
     finished: dict[str, Run] = {}
 
     def look() -> Survey:
-        return survey(runs, planned(), finished)
+        return survey(runs, planned(), finished, settled)
 
     def lines() -> None:
         before: Any = None
@@ -97,4 +122,5 @@ def overview(runs: Runs, planned: Callable[[], Sequence[Named]], title: str) -> 
     finally:
         over.set()
         watching.join()
-        console.print(f"{title}: {summary(look())}", highlight=False, soft_wrap=True)
+        ended = replace(look(), seconds_left=None)
+        console.print(f"{title}: {summary(ended)}", highlight=False, soft_wrap=True)

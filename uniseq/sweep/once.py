@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.check import build, check_config
 from uniseq.config.schema import identity
@@ -15,7 +15,7 @@ from uniseq.records.record import Record, hash_config, run_id
 from uniseq.records.runs import LAST, PROGRESS, Run, Runs
 from uniseq.records.store import RECORD, write_record
 from uniseq.sweep.progress import Progress
-from uniseq.training import Pruned, train
+from uniseq.training import Pruned, cuts_off, train
 
 
 def run_once(cfg: DictConfig, root: Path) -> float | None:
@@ -50,8 +50,15 @@ def id_of(cfg: DictConfig, plain: dict[str, Any]) -> str:
 
 def is_over(run: Run, plain: dict[str, Any]) -> bool:
     """Whether the run has left all that its config asks for."""
-    wants_sphere = plain["sphere"] is not None
-    return run.state == "finished" and bool(run.record and (run.record.sphere or not wants_sphere))
+    if run.state != "finished" or run.record is None:
+        return False
+    measured = {entry["epoch"] for entry in run.record.sphere}
+    return measured >= _epochs_to_measure(plain["sphere"], len(run.record.epochs))
+
+
+def _epochs_to_measure(sphere: dict[str, Any] | None, trained: int) -> set[int]:
+    """Of the epochs that were trained those that are to be measured."""
+    return {epoch for epoch in (sphere or {}).get("epochs", ()) if epoch < trained}
 
 
 def finish(cfg: DictConfig, run: Run, watchers: Sequence[Any] = ()) -> Record:
@@ -69,20 +76,30 @@ def finish(cfg: DictConfig, run: Run, watchers: Sequence[Any] = ()) -> Record:
     folder = run.folder
     resume = folder / LAST
     repeats = run.state == "finished"
-    if run.state == "failed" or (repeats and not (run.progress or {}).get("repeats")):
+    sphere = None if cfg.sphere is None else OmegaConf.to_container(cfg.sphere, resolve=True)
+    if run.state == "failed" or not _measures(run, sphere):
         shutil.rmtree(resume.parent, ignore_errors=True)  # anew
     if run.state == "failed":
-        (folder / RECORD).unlink()
+        (folder / RECORD).unlink(missing_ok=True)  # processes that share the run all come by
     folder.mkdir(parents=True, exist_ok=True)  # loggers look for it
     try:
         start = resume if resume.exists() else None
-        record = train(cfg, folder, start, [Progress(folder, repeats), *watchers])
+        record = train(cfg, folder, start, [Progress(folder, sphere), *watchers])
     except BaseException as error:
         if repeats and run.record is not None and leads():
             write_record(folder, run.record)  # a figure that was there is not lost by a repeat
-        if isinstance(error, Pruned) or (repeats and isinstance(error, Exception)):
+        if isinstance(error, Pruned) or (repeats and not cuts_off(error)):
             (folder / PROGRESS).unlink(missing_ok=True)
         raise
     if leads():
         (folder / PROGRESS).unlink(missing_ok=True)
     return record
+
+
+def _measures(run: Run, sphere: Any) -> bool:
+    """Whether a run that goes on from its last epoch measures all that is asked for."""
+    before = run.progress or {}
+    if before.get("sphere") == sphere:
+        return True
+    trained = before.get("epochs")
+    return trained is not None and not _epochs_to_measure(sphere, trained)

@@ -2,8 +2,8 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rich.console import Group, RenderableType
@@ -13,6 +13,8 @@ from rich.text import Text
 from uniseq.records.runs import Run, Runs, State
 
 ORDER: tuple[State, ...] = ("finished", "pruned", "running", "failed", "cut off", "waiting")
+
+SIGNALS = ("KeyboardInterrupt", "SystemExit", "SIGTERMException")
 
 
 class Named(Protocol):
@@ -48,18 +50,39 @@ class Survey:
         return {state: found[state] for state in ORDER if found[state]}
 
 
-def survey(runs: Runs, planned: Sequence[Named], finished: dict[str, Run] | None = None) -> Survey:
+def is_settled(each: Named, run: Run) -> bool:
+    """Whether a run, as it stands, is no more to be done, as far as its state tells."""
+    return run.state in ("finished", "pruned")
+
+
+def survey(
+    runs: Runs,
+    planned: Sequence[Named],
+    finished: dict[str, Run] | None = None,
+    settled: Callable[[Named, Run], bool] = is_settled,
+) -> Survey:
     """Look at each run on the disk.
 
     Args:
         runs: of the results folder.
         planned: those to look at.
         finished: runs known to be finished, which are not read again; new ones are added.
+        settled: whether the sweep has nothing more to do for a run. One that another sweep has
+            given up, or that lacks measurements, is shown as waiting.
     """
     known = {} if finished is None else finished
-    found = [known.get(each.id) or runs.read(each.id, each.name) for each in planned]
-    known.update({run.id: run for run in found if run.state == "finished"})
-    return Survey(found, _seconds_left(found))
+    found: list[Run] = []
+    waiting = 0
+    for each in planned:
+        run = known.get(each.id) or runs.read(each.id, each.name)
+        over = settled(each, run)
+        if not over and run.state in ("finished", "pruned"):
+            run = replace(run, state="waiting", record=None)
+        if over and run.state == "finished":
+            known[each.id] = run
+        waiting += not over and run.state != "running"
+        found.append(run)
+    return Survey(found, _seconds_left(found, waiting))
 
 
 def best(run: Run) -> tuple[str, float] | None:
@@ -105,8 +128,8 @@ def render(found: Survey, title: str) -> RenderableType:
             f"{value[1]:.4f}" if value else "",
             f"{seconds:.1f}" if seconds else "",
         )
-        error = run.record.error if run.record is not None and run.state == "failed" else None
-        if error is not None:
+        error = None if run.record is None else run.record.error
+        if error is not None and error["type"] not in SIGNALS:
             table.add_row(Text(f"  {error['type']}: {error['message']}", style="red"))
     line = Text(summary(found))
     return Group(table, line) if table.row_count else Group(Text(title, style="bold"), line)
@@ -120,11 +143,10 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
-def _seconds_left(found: Sequence[Run]) -> float | None:
+def _seconds_left(found: Sequence[Run], waiting: int) -> float | None:
     """Shared by as many processes as work now."""
     over = [run.record for run in found if run.state in ("finished", "pruned") and run.record]
     working = [run for run in found if run.state == "running"]
-    waiting = sum(run.state in ("waiting", "cut off", "failed") for run in found)
     if not working and not waiting:
         return 0.0
     if not over:

@@ -11,9 +11,11 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from uniseq.config.check import build
+from uniseq.config.check import build, explain_command
+from uniseq.config.paths import conf_dir
 from uniseq.config.preflight import try_out
 from uniseq.config.schema import identity
 from uniseq.errors import ConfigError
@@ -111,8 +113,10 @@ class Planner:
         """The axes that are always crossed, and those that the command line leaves open."""
         parsed = self._parser.parse_overrides(list(arguments))
         given = {o.get_key_element(): str(o.input_line) for o in parsed}  # the last one counts
-        left = {key: values for key, values in search.items() if key not in given}
-        return self.axes({**params, **given}), self.axes(left)
+        names = {key.lstrip("+~"): key for key in given}
+        kept = {names.get(key, key): values for key, values in params.items()}  # in its place
+        left = {key: values for key, values in search.items() if key not in names}
+        return self.axes({**kept, **given}), self.axes(left)
 
     def axes(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
         """Key to overrides ``key=value``, one for each value.
@@ -124,8 +128,19 @@ class Planner:
         return {override.get_key_element(): _each(override) for override in parsed}
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """The config of a run, without Hydra's own part, which is set for its resolver."""
-        cfg = self._loader.load_sweep_config(self._master, [*overrides, *QUIET])
+        """The config of a run, without Hydra's own part, which is set for its resolver.
+
+        Raises:
+            ConfigError: when there is none: a key, say, that the chosen components do not have.
+        """
+        try:
+            cfg = self._loader.load_sweep_config(self._master, [*overrides, *QUIET])
+        except ConfigCompositionException as error:
+            found = explain_command(error, overrides, conf_dir())
+            if found is None:
+                raise
+            problem = f"{found.problem}; in the run {' '.join(overrides)}"
+            raise ConfigError(found.key, problem) from error
         HydraConfig.instance().set_config(cfg)
         return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
 
@@ -182,7 +197,7 @@ def _text(key: str, value: Any) -> str:
     ):
         return value
     if isinstance(value, list | tuple | ListConfig):
-        value = ",".join(map(str, value))
+        value = ",".join("null" if each is None else str(each) for each in value)
     return f"{key}={'null' if value is None else value}"
 
 

@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -17,12 +18,12 @@ class Progress(Callback):
 
     Args:
         folder: of the run.
-        repeats: whether the run is a finished one, done again.
+        sphere: what it measures, as in its config.
     """
 
-    def __init__(self, folder: Path, repeats: bool = False) -> None:
+    def __init__(self, folder: Path, sphere: Any = None) -> None:
         self.folder = folder
-        self.repeats = repeats
+        self.sphere = sphere
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say that the run has begun, or goes on."""
@@ -48,7 +49,7 @@ class Progress(Callback):
                 "best": max(figures, default=None),
                 "best_epoch": figures.index(max(figures)) if figures else None,
                 "seconds_an_epoch": sum(seconds[-5:]) / len(seconds[-5:]) if seconds else None,
-                "repeats": self.repeats,
+                "sphere": self.sphere,
                 "host": socket.gethostname(),
                 "process": os.getpid(),
                 "written": time.time(),

@@ -9,6 +9,8 @@ from uniseq.errors import ConfigError
 from uniseq.history import History
 from uniseq.training import Pruned
 
+GIVEN_UP = "given up"
+
 
 class Reports(Callback):
     """Reports the watched figure after each epoch; gives the run up when the pruner says so.
@@ -24,10 +26,11 @@ class Reports(Callback):
     def __init__(self, trial: Trial, watched: str) -> None:
         self.trial = trial
         self.watched = watched
-        self.given_up: str | None = None
         self.best: float | None = None
         (stored,) = [t for t in trial.study.get_trials(deepcopy=False) if t.number == trial.number]
         self._known = set(stored.intermediate_values)
+        # Of a process that was killed before it could act on it.
+        self.given_up: str | None = stored.user_attrs.get(GIVEN_UP)
 
     def report(self, epochs: Sequence[dict[str, float]]) -> None:
         """Tell what the study does not know yet, epoch by epoch."""
@@ -43,6 +46,7 @@ class Reports(Callback):
                     f"{self.watched} {figure:.4f} after {step} epochs is lower than that of the "
                     "trials that go on"
                 )
+                self.trial.set_user_attr(GIVEN_UP, self.given_up)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a run that processes share: each would be a trial of its own."""
@@ -53,11 +57,11 @@ class Reports(Callback):
         """Report the epochs of a run that is resumed."""
         self._look(trainer)
         if not trainer.should_stop:
-            self._give_up()
+            self.give_up()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End here what the last epoch has decided."""
-        self._give_up()
+        self.give_up()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epoch."""
@@ -66,6 +70,7 @@ class Reports(Callback):
     def _look(self, trainer: Trainer) -> None:
         self.report(History.of(trainer).epochs)
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Raise if it is decided."""
         if self.given_up is not None:
             raise Pruned(self.given_up)

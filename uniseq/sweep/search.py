@@ -14,11 +14,13 @@ from omegaconf import DictConfig
 from uniseq.errors import UniseqError
 from uniseq.lean import load_trainer
 from uniseq.records.runs import Runs
-from uniseq.sweep.live import EVERY_S, faults, launch, overview, quiet_launcher
+from uniseq.sweep.live import EVERY_S, check_sweep, faults, launch, overview, quiet_launcher
 from uniseq.sweep.notes import Noted, read_plan
 from uniseq.sweep.plan import QUIET, Planner
 from uniseq.sweep.searches import searches
 from uniseq.sweep.study import OVER, Study
+
+LONGEST_WAIT_S = 64.0
 
 
 def sweep(
@@ -52,6 +54,7 @@ def sweep(
         UniseqError: before the first trial on a fault of the command line; after the last one when
             trials failed, a line each.
     """
+    check_sweep(max_batch_size)
     load_trainer()
     root = Path(config.hydra.sweep.dir)
     planner = Planner(context.config_loader, config)
@@ -65,7 +68,7 @@ def sweep(
     launcher = quiet_launcher(config, context, task)
     failed: Counter[str] = Counter()
     lines: list[str] = []
-    number = 0
+    number, wait = 0, EVERY_S
     with overview(Runs(root), lambda: _runs(studies), "search"):
         while todo := _interleaved({each: each.wanted() - failed[each.name] for each in studies}):
             batch = todo[:max_batch_size]
@@ -76,8 +79,10 @@ def sweep(
                 failed[study.name] += result.status != JobStatus.COMPLETED
                 idle &= result.status == JobStatus.COMPLETED and result.return_value is None
                 lines.extend(faults(result))
+            # Another sweep is at them; each time they are asked for, the journal grows.
             if idle:
-                time.sleep(EVERY_S)  # another sweep is at them
+                time.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT_S) if idle else EVERY_S
     for study in studies:
         study.note()
         print(_outcome(study))

@@ -51,12 +51,13 @@ def _record(taken: Taken, reports: Reports) -> Record:
     """The record of the trial's run, which is trained unless it is over.
 
     Raises:
-        Pruned: when it is given up, or was by a search before.
+        Pruned: when it is given up. What a search before gave up is trained on unless this one,
+            which may be more patient, would have done the same.
     """
     run = taken.run
     if run.record is not None and run.state == "pruned":
         reports.report(run.record.epochs)
-        raise Pruned(run.record.stopped)
+        reports.give_up()
     if run.record is not None and is_over(run, taken.plain):
         return run.record
     return finish(taken.cfg, run, [reports])
