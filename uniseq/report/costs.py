@@ -62,8 +62,8 @@ def commit(run: Run) -> str:
     whole = run.record.environment.get("commit")
     if not whole:
         return "none"
-    name, _, changed = str(whole).partition("-")
-    return f"{name[:9]}{' + changes' if changed else ''}"
+    name = str(whole).partition("-")[0]
+    return f"{name[:9]}{' + changes' if run.changed else ''}"
 
 
 def _environment(run: Run) -> str:

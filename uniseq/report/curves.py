@@ -22,10 +22,6 @@ def _groups(section: Section) -> Iterator[tuple[str, str]]:
             yield panel, group
 
 
-def _title(section: Section, panel: str, group: str) -> str:
-    return f"{section.table.panels[panel].label} · {section.table.groups[group].label}"
-
-
 def _learning(section: Section, panel: str, group: str) -> Iterator[Chart]:
     table, name = section.table, section.table.watched
     lines = []
@@ -41,7 +37,7 @@ def _learning(section: Section, panel: str, group: str) -> Iterator[Chart]:
         last = max(line.x[-1] for line in lines)
         _, history, metric = name.split("/")
         yield Chart(
-            _title(section, panel, group),
+            section.where(panel, group),
             "epoch",
             f"validation {metric}, history {history}",
             lines,
@@ -73,7 +69,7 @@ def cosine_charts(section: Section) -> tuple[list[Chart], list[str]]:
             for kind in ("histories", "items"):
                 charts.append(_cosines(section, panel, group, curves, epoch, kind))
         except UniseqError as error:
-            problems.append(f"{_title(section, panel, group)}: {error}")
+            problems.append(f"{section.where(panel, group)}: {error}")
     return charts, problems
 
 
@@ -95,7 +91,7 @@ def _cosines(
         colour = labels.index(curve.label)
         lines.append(Line(f"{curve.label}: mean {mean}", middles, y.tolist(), colour))
     return Chart(
-        f"{_title(section, panel, group)}: {kind} after {so_many_epochs(epoch + 1)}",
+        f"{section.where(panel, group)}: {kind} after {so_many_epochs(epoch + 1)}",
         f"cosine of a pair of {kind}",
         "density of pairs",
         lines,

@@ -25,7 +25,10 @@ def page(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for write in (text.figure, text.signed, text.probability, text.duration, text.setting):
+    for write in (
+        *(text.figure, text.signed, text.probability),
+        *(text.duration, text.setting, text.sentence),
+    ):
         environment.filters[write.__name__] = write
     environment.filters["slug"] = lambda name: name.replace(" ", "-")
     template = environment.get_template("page.html.j2")

@@ -3,7 +3,7 @@
 from uniseq.report.cells import Cell, Figure
 from uniseq.report.report import BROKEN, CAPPED, CHANGED, MARKS, Report, Section, marks
 from uniseq.report.tables import HISTORIES
-from uniseq.report.text import figure
+from uniseq.report.text import figure, sentence
 from uniseq.report.words import BOLD
 
 _SPECIAL = {
@@ -106,5 +106,5 @@ def _figure(shown: Figure) -> str:
 def _footnotes(section: Section, panel: str) -> str:
     used = "".join(marks(cell) for key, cell in section.cells.items() if key[0] == panel)
     marked = "".join(f" {escape(mark)} {escape(MARKS[mark])}." for mark in MARKS if mark in used)
-    above = "".join(f" {escape(line[0].upper() + line[1:])}." for line in section.above(panel))
+    above = "".join(f" {escape(sentence(line))}" for line in section.above(panel))
     return f" {escape(CAPTION.format(source=section.table.source))}{above}{marked}"

@@ -7,7 +7,7 @@ from uniseq.report.comparisons import Comparison
 from uniseq.report.costs import by_part, versions
 from uniseq.report.report import MARKS, Report, Section, marks
 from uniseq.report.tables import HISTORIES
-from uniseq.report.text import duration, figure, probability, setting, signed
+from uniseq.report.text import duration, figure, probability, sentence, setting, signed
 from uniseq.report.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
 from uniseq.report.words import (
     BEATEN,
@@ -63,7 +63,7 @@ def _section(report: Report, section: Section) -> list[str]:
     parts = [f"## {escape(table.title)}", f"Printed: {escape(table.source)}", BOLD]
     for panel in table.panels:
         parts.append(_panel(report, section, panel))
-        parts += [f"{line[0].upper()}{line[1:]}." for line in section.above(panel)]
+        parts += [sentence(line) for line in section.above(panel)]
     used = "".join(marks(cell) for cell in section.cells.values())
     parts += [f"{mark} {words}." for mark, words in MARKS.items() if mark in used]
     if section.notes:

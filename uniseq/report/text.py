@@ -46,6 +46,11 @@ def setting(values: Mapping[str, Any]) -> str:
     )
 
 
+def sentence(line: str) -> str:
+    """The line with a capital and a full stop."""
+    return f"{line[0].upper()}{line[1:]}."
+
+
 def so_many_epochs(count: int) -> str:
     """``1 epoch``, ``2 epochs``: said so it is plain whether they are counted from 0."""
     return f"{count} epoch" if count == 1 else f"{count} epochs"
