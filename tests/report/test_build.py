@@ -140,6 +140,7 @@ def test_csv_has_the_very_numbers(built):
         tuple(row[key] for key in ("panel", "row", "history", "metric")): row for row in rows
     }
     ours = by_place["one", "ours", "unmasked", "NDCG@10"]
+    assert (float(ours["validation"]), ours["broken"], ours["changed"]) == (0.3, "1", "0")
     assert float(ours["mean"]) == (0.25 + 0.35) / 2
     assert float(ours["std"]) == pytest.approx(0.005**0.5)
     assert float(ours["ratio"]) == pytest.approx(0.75)
@@ -153,19 +154,39 @@ def test_csv_has_the_very_numbers(built):
     assert by_place["one", "popularity", "masked", "HR@10"]["mean"] == "0.01"
 
 
+def test_claims_and_tests_are_there_as_csv_too(built):
+    claims = list(csv.DictReader(text(built, "small_claims.csv").splitlines()))
+    first = claims[0]
+    assert (first["claim"], first["state"], first["seeds"]) == ("Ours is best", "unclear", "1")
+    assert (first["metric"], first["row"], first["against"]) == ("HR@10", "ours", "base")
+    assert (float(first["mean"]), first["mean_against"]) == (pytest.approx(0.3), "0.125")
+    assert (claims[-1]["panel"], claims[-1]["state"], claims[-1]["p_holm"]) == (
+        "two",
+        "not run",
+        "",
+    )
+    tests = list(csv.DictReader(text(built, "small_tests.csv").splitlines()))
+    assert len(tests) == 4  # metrics and conventions of the one panel that was run
+    for test in tests:
+        assert (test["against"], test["seeds"], test["seeds_against"]) == ("base", "2", "1")
+        assert float(test["low"]) <= float(test["difference"]) <= float(test["high"])
+        assert float(test["p"]) <= float(test["p_holm"]) <= 1
+
+
 def test_latex_is_balanced_and_escaped(built):
     tex = text(built, "small.tex")
     bare = re.sub(r"\\[{}&%$#_]", "", tex)
     assert bare.count("{") == bare.count("}")
     assert bare.count("$") % 2 == 0
-    assert re.findall(r"\\begin\{(\w+)\}", tex) == ["table", "tabular"] * 2
-    assert re.findall(r"\\end\{(\w+)\}", tex) == ["tabular", "table"] * 2
+    assert re.findall(r"\\begin\{([\w*]+)\}", tex) == ["table*", "tabular"] * 2
+    assert re.findall(r"\\end\{([\w*]+)\}", tex) == ["tabular", "table*"] * 2
     for body in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", bare, re.DOTALL):
         columns = len(body[0])
         for row in re.findall(r"(.*) \\\\\n", body[1]):
             spans = [int(span) for span in re.findall(r"\\multicolumn\{(\d+)\}", row)]
             assert row.count("&") + 1 + sum(spans) - len(spans) == columns, row
-    assert r"a table \& $<$its$>$ title\_1" in tex
+    # The number of a table is LaTeX's, its title begins the caption.
+    assert tex.count(r"{A table \& $<$its$>$ title\_1: One.") == 1
     assert r"Ours, $\beta$$^\ddagger$ & .5000 & .4000 & \textbf{.3000}" in tex
     assert r"{\scriptsize$\pm$.0707} {\scriptsize($\times$0.60)}" in tex
     assert r"\emph{not run}" in tex
@@ -183,10 +204,10 @@ def test_markdown_tables_are_even_and_its_links_lead_to_records(built):
         else:
             assert len(set(widths)) <= 1, widths
             widths = []
-    assert "| Ours is best | ? unclear, ? unclear | –, – |" in content
+    assert "| Ours is best | ? unclear¹, ? unclear¹ | –, – |" in content
     assert content.count("| Ours is best | One · Net |") == 2  # of the second nothing was run
     assert "Not run: Two · Net." in content
-    links = re.findall(r"\[\d+\]\((.+?)\)", content)
+    links = re.findall(r"\[seed \d+\]\((.+?)\)", content)
     assert len(links) == 4
     for link in links:
         assert (built / "results" / "report" / unquote(link)).is_file()

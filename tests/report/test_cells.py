@@ -91,7 +91,7 @@ def test_what_was_not_run_failed_or_was_pruned_fills_nothing():
         record("base", status="failed", test={}, epochs=[]),
         record("other", status="pruned", test={}, validation=[0.9]),
     )
-    assert [filled[key].state for key in (OURS, BASE, OTHER)] == ["not run", "failed", "not run"]
+    assert [filled[key].state for key in (OURS, BASE, OTHER)] == ["not run", "failed", "pruned"]
     assert all(cell.figures == {} for cell in filled.values())
     both = cells(record(status="failed", seed=0), record(status="interrupted", seed=1))[OURS]
     assert both.state == "failed and interrupted"

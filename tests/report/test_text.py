@@ -15,12 +15,14 @@ def test_numbers_as_they_are_written():
     assert [signed(x) for x in (0.0021, -0.0003, 0)] == ["+.0021", "−.0003", "+.0000"]
     changes = [change(a, b) for a, b in ((3, 2), (0.98, 1), (1, 0), (11, 1), (0.08, 0.0004))]
     assert changes == ["+50 %", "−2.0 %", "from 0", "+1000 %", "×200"]
-    assert [probability(p) for p in (1, 0.051, 0.0012, 3.2e-13, 0)] == [
+    assert [probability(p) for p in (1, 0.051, 0.0496, 0.0012, 3.2e-5, 9e-7, 0)] == [
         "1.00",
         "0.051",
+        "0.0496",
         "0.0012",
-        "3·10⁻¹³",
-        "< 10⁻³⁰⁰",
+        "3·10⁻⁵",
+        "< 10⁻⁶",
+        "< 10⁻⁶",
     ]
     assert setting({"a.b": 0.05, "c": None, "d": True, "e": 0}) == "a.b=0.05 c=null d=true e=0"
     assert [duration(s) for s in (48.4, 720, 11100)] == ["48 s", "12 min", "3 h 05 min"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from uniseq.errors import UniseqError
 from uniseq.records.store import write_atomically
-from uniseq.report.csvfile import csv_table
+from uniseq.report.csvfile import csv_claims, csv_table, csv_tests
 from uniseq.report.curves import figure1_curves
 from uniseq.report.figure1 import draw_figure1
 from uniseq.report.html import page
@@ -35,6 +35,10 @@ def build_report(folder: Path, out: Path, tables: Sequence[Table]) -> tuple[Repo
     texts: dict[str, str] = {}
     for section in report.sections:
         texts[f"{section.table.name}.csv"] = csv_table(report, section)
+        if section.verdicts:
+            texts[f"{section.table.name}_claims.csv"] = csv_claims(section)
+        if section.comparisons:
+            texts[f"{section.table.name}_tests.csv"] = csv_tests(section)
         texts[f"{section.table.name}.tex"] = latex_table(report, section)
     pictures = _figures(report)
     texts["report.md"] = markdown(report, [path.name for path in pictures if path.suffix == ".png"])

@@ -86,7 +86,7 @@ class Cell:
         """``run``, ``not run``, or how its runs ended when none came to its end."""
         if self.runs:
             return "run"
-        ends = {run.record.status for run in self.broken}
+        ends = {run.record.status for run in self.broken} | ({"pruned"} if self.pruned else set())
         return " and ".join(sorted(ends)) if ends else "not run"
 
     @property
@@ -135,13 +135,13 @@ def _cell(table: Table, key: Key, eligible: Iterable[Run]) -> Cell:
         and run.record.config_hash not in made_good
     )
     printed = table.printed_at(key)
+    pruned = {run.setting for run in found if run.record.status == "pruned"}
     if not complete:
-        return Cell(key, printed, broken=broken, notes=tuple(notes))
+        return Cell(key, printed, pruned=len(pruned), broken=broken, notes=tuple(notes))
     settings: dict[str, list[Run]] = defaultdict(list)
     for run in complete:
         settings[run.setting].append(run)
     tried = _tried([_one_a_seed(each, notes) for each in settings.values()])
-    pruned = {run.setting for run in found if run.record.status == "pruned"}
     return Cell(
         key,
         printed,

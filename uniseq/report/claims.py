@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from uniseq.report.text import change, figure
 
 Means = Mapping[str, float]
+Labels = Mapping[str, str]
+Pair = tuple[str, str]
 
 
 class Beats(BaseModel):
@@ -36,19 +38,22 @@ class Beats(BaseModel):
         others = [row for row in rows if row != self.winner]
         return others if self.losers is None else self.losers
 
-    def judge(self, means: Means, others: Sequence[str]) -> bool:
-        """Whether it holds of the mean figures by row."""
-        return means[self.winner] > max(means[row] for row in others)
+    def statements(self, others: Sequence[str]) -> list[Pair]:
+        """The better and the worse row of each comparison that it consists of."""
+        return [(self.winner, row) for row in others]
 
-    def pair(self, means: Means, others: Sequence[str]) -> tuple[str, str]:
-        """The two rows whose difference decides."""
-        return self.winner, max(others, key=lambda row: means[row])
+    def evidence(self, means: Means, decisive: Pair, several: bool, labels: Labels) -> str:
+        """The figures that it rests on.
 
-    def evidence(self, means: Means, others: Sequence[str], labels: Mapping[str, str]) -> str:
-        """The figures that it rests on."""
-        _, rival = self.pair(means, others)
+        Args:
+            means: by row.
+            decisive: one of the statements.
+            several: whether there were others.
+            labels: of the rows.
+        """
+        _, rival = decisive
         ours, theirs = means[self.winner], means[rival]
-        named = "" if len(others) == 1 else f" ({labels[rival]})"
+        named = f" ({labels[rival]})" if several else ""
         return f"{figure(ours)} against {figure(theirs)}{named}, {change(ours, theirs)}"
 
 
@@ -79,20 +84,25 @@ class LargestLoss(BaseModel):
         """The rows that it is held against."""
         return self.others
 
-    def judge(self, means: Means, others: Sequence[str]) -> bool:
-        """Whether it holds of the mean figures by row."""
-        return means[self.without] < min(means[row] for row in [*others, self.full])
+    def statements(self, others: Sequence[str]) -> list[Pair]:
+        """The better and the worse row of each comparison that it consists of."""
+        return [(row, self.without) for row in [*others, self.full]]
 
-    def pair(self, means: Means, others: Sequence[str]) -> tuple[str, str]:
-        """The two rows whose difference decides."""
-        return self.without, min([*others, self.full], key=lambda row: means[row])
+    def evidence(self, means: Means, decisive: Pair, several: bool, labels: Labels) -> str:
+        """The figures that it rests on.
 
-    def evidence(self, means: Means, others: Sequence[str], labels: Mapping[str, str]) -> str:
-        """The figures that it rests on."""
-        full, worst = means[self.full], min(others, key=lambda row: means[row])
+        Args:
+            means: by row.
+            decisive: one of the statements.
+            several: whether there were others.
+            labels: of the rows.
+        """
+        rival, _ = decisive
+        full = means[self.full]
         left = " and ".join(
             f"{figure(means[row])} ({labels[row]}, {change(means[row], full)})"
-            for row in (self.without, worst)
+            for row in (self.without, rival)
+            if row != self.full
         )
         return f"of {figure(full)} remain {left}"
 

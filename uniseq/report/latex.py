@@ -3,7 +3,7 @@
 from uniseq.report.cells import Cell, Figure
 from uniseq.report.report import BROKEN, CAPPED, CHANGED, MARKS, Report, Section, marks
 from uniseq.report.tables import HISTORIES
-from uniseq.report.text import figure, sentence
+from uniseq.report.text import figure, sentence, setting
 from uniseq.report.words import BOLD
 
 _SPECIAL = {
@@ -25,9 +25,10 @@ _SPECIAL = {
 }
 CAPTION = (
     "Test figures of all users against all items, masked: without the items of the user's history, "
-    "and unmasked. The setting of each row was chosen on validation. Printed: {source} ± the "
-    "standard deviation over seeds, × the ratio to the printed number. " + BOLD
+    "and unmasked.{chosen} Printed: {source} ± the standard deviation over seeds, × the ratio to "
+    "the printed number. " + BOLD
 )
+CHOSEN = " Of several settings the one with the better validation figure: {settings}."
 
 
 def escape(text: str) -> str:
@@ -36,8 +37,11 @@ def escape(text: str) -> str:
 
 
 def latex_table(report: Report, section: Section) -> str:
-    """The panels of a table, each a float; a comment at the top says what it needs."""
-    floats = [_panel(section, panel) for panel in section.table.panels]
+    """The panels of a table for which something was run, each a float over both columns.
+
+    A comment at the top says what it needs. LaTeX numbers tables itself.
+    """
+    floats = [_panel(section, panel) for panel in section.table.panels if not section.bare(panel)]
     head = f"% {section.table.title}\n% \\usepackage{{booktabs}}\n"
     return head + "\n".join(floats)
 
@@ -52,11 +56,12 @@ def _panel(section: Section, panel: str) -> str:
     heads = [rf"\multicolumn{{{width}}}{{c}}{{{side}}}" for side, _ in sides]
     rules = [rf"\cmidrule(lr){{{first}-{first + width - 1}}}" for _, first in sides]
     names = [escape(metric) for metric in table.metrics] * 3
-    caption = escape(f"{table.title}: {table.panels[panel].label}")
+    title = table.title.partition(": ")[2] or table.title
+    caption = escape(sentence(f"{title}: {table.panels[panel].label}"))
     lines = [
-        r"\begin{table}",
-        r"\centering\small",
-        rf"\caption{{{caption}.{_footnotes(section, panel)}}}",
+        r"\begin{table*}",
+        r"\centering\small\setlength{\tabcolsep}{4pt}",
+        rf"\caption[{caption}]{{{caption}{_footnotes(section, panel)}}}",
         rf"\label{{tab:{table.name}-{panel}}}",
         rf"\begin{{tabular}}{{l{'r' * 3 * width}r}}",
         r"\toprule",
@@ -77,7 +82,7 @@ def _panel(section: Section, panel: str) -> str:
         values = [figure(figures[column]) for column in table.columns]
         blank = " & " * (width + 1)
         lines.append(f"{escape(name.replace('_', ' '))}{blank}{' & '.join(values)} & \\\\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
 
 
 def _row(section: Section, cell: Cell) -> str:
@@ -104,7 +109,15 @@ def _figure(shown: Figure) -> str:
 
 
 def _footnotes(section: Section, panel: str) -> str:
-    used = "".join(marks(cell) for key, cell in section.cells.items() if key[0] == panel)
+    cells = [cell for key, cell in section.cells.items() if key[0] == panel]
+    used = "".join(marks(cell) for cell in cells)
     marked = "".join(f" {escape(mark)} {escape(MARKS[mark])}." for mark in MARKS if mark in used)
     above = "".join(f" {escape(sentence(line))}" for line in section.above(panel))
-    return f" {escape(CAPTION.format(source=section.table.source))}{above}{marked}"
+    settings = "; ".join(
+        f"{section.table.within(cell.key)}, best of {cell.settings}: {setting(cell.chosen)}"
+        for cell in cells
+        if cell.runs and cell.settings > 1
+    )
+    chosen = CHOSEN.format(settings=settings) if settings else ""
+    caption = CAPTION.format(source=section.table.source, chosen=chosen)
+    return f" {escape(caption)}{above}{marked}"

@@ -6,6 +6,7 @@ from uniseq.report.cells import Cell, Figure
 from uniseq.report.comparisons import Comparison
 from uniseq.report.costs import by_part, versions
 from uniseq.report.report import MARKS, Report, Section, marks
+from uniseq.report.runs import Run
 from uniseq.report.tables import HISTORIES
 from uniseq.report.text import duration, figure, probability, sentence, setting, signed
 from uniseq.report.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
@@ -62,6 +63,8 @@ def _section(report: Report, section: Section) -> list[str]:
     table = section.table
     parts = [f"## {escape(table.title)}", f"Printed: {escape(table.source)}", BOLD]
     for panel in table.panels:
+        data = section.data(panel)
+        parts += [f"**{escape(table.panels[panel].label)}**: {data}."] if data else []
         parts.append(_panel(report, section, panel))
         parts += [sentence(line) for line in section.above(panel)]
     used = "".join(marks(cell) for cell in section.cells.values())
@@ -69,7 +72,7 @@ def _section(report: Report, section: Section) -> list[str]:
     if section.notes:
         parts.append("\n".join(f"- {escape(report.local(note))}" for note in section.notes))
     if section.verdicts:
-        parts += ["### Claims", *_evidence(section)]
+        parts += ["### Claims", *_evidence(report, section)]
     if section.comparisons:
         parts += [f"### {BEATEN}", TESTS, _comparisons(report, section)]
         parts += [f"Not run: {'; '.join(section.untested)}."] if section.untested else []
@@ -87,7 +90,7 @@ def _panel(report: Report, section: Section, panel: str) -> str:
         table.panels[panel].label,
         *(f"printed {metric}" for metric in table.metrics),
         *(" ".join(column.split("/")) for column in table.columns),
-        "seeds",
+        "records",
     ]
     rows = [
         _row(report, section, cell) for group in table.groups for cell in section.rows(panel, group)
@@ -105,11 +108,15 @@ def _row(report: Report, section: Section, cell: Cell) -> list[str]:
     label = f"{table.groups[group].label} · {table.rows[row].label}"
     printed = [figure(cell.printed[m]) if m in cell.printed else "" for m in table.metrics]
     values = [_figure(cell.figures[c]) if cell.runs else cell.state for c in table.columns]
-    links = " ".join(f"[{run.record.seed}]({report.link(run)})" for run in cell.runs or cell.broken)
+    links = _links(report, cell.runs or cell.broken)
     tried = f", best of {cell.settings} settings: {setting(cell.chosen)}"
     tried = escape(tried) if cell.settings > 1 else ""
-    count = f"{len(cell.runs)}: {links}{tried}" if cell.runs else links
+    count = f"{links}{tried}" if cell.runs else links
     return [escape(label) + marks(cell), *printed, *values, count]
+
+
+def _links(report: Report, runs: Iterable[Run]) -> str:
+    return " ".join(f"[seed {run.record.seed}]({report.link(run)})" for run in runs)
 
 
 def _figure(shown: Figure) -> str:
@@ -138,19 +145,19 @@ def _claims(report: Report) -> list[str]:
 
 
 def _state(verdict: Verdict) -> str:
-    shown = f"{SYMBOLS[verdict.state]} {verdict.state}"
+    shown = f"{SYMBOLS[verdict.state]} {verdict.state}{verdict.mark}"
     return SYMBOLS[NOT_RUN] if verdict.state == NOT_RUN else shown
 
 
-def _evidence(section: Section) -> list[str]:
+def _evidence(report: Report, section: Section) -> list[str]:
     """The figures behind the verdicts."""
     rows = [
         [
             escape(verdict.claim.text),
             escape(section.where(verdict.panel, verdict.group)),
             verdict.history,
-            f"**{verdict.state}**",
-            escape(verdict.evidence),
+            f"**{verdict.state}**{verdict.mark}",
+            escape(report.local(verdict.evidence)),
         ]
         for verdict in section.verdicts
         if verdict.state != NOT_RUN
@@ -161,14 +168,14 @@ def _evidence(section: Section) -> list[str]:
 
 def _settings(report: Report, section: Section) -> list[str]:
     """What all runs have in common, and what was tried where more than one setting was."""
-    shared = setting(section.shared)
-    parts = [f"### {SHARED}", f"`{shared}`"] if shared else []
+    shared = [f"- {escape(name)}: `{setting(values)}`" for name, values in section.shared.items()]
+    parts = [f"### {SHARED}", "\n".join(shared)] if shared else []
     rows = [
         [
             escape(section.table.label(cell.key)) if number == 0 else "",
             escape(setting(tried.values)),
             figure(tried.validation),
-            " ".join(f"[{run.record.seed}]({report.link(run)})" for run in tried.runs),
+            _links(report, tried.runs),
         ]
         for cell in section.cells.values()
         if cell.settings > 1

@@ -61,7 +61,7 @@ def _read_ranks(path: Path, history: str, users: int) -> NDArray[Any]:
     try:
         with np.load(path) as file:
             ranks: NDArray[Any] = file[history]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(path, f"has no readable ranks: {error}") from error
     if len(ranks) != users:
         raise DataError(path, f"has {len(ranks)} ranks, its record {users} ranked users")

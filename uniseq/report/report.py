@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ MARKS = {
     BROKEN: "another run of this cell failed or was interrupted, and none has made it good",
     CHANGED: "a run was made from a checkout with changes that are in no commit",
 }
+SIZES = ("users", "items", "interactions")
 # Beside the folder of the records: a repetition is none of them.
 REPEATED = "../repeated"
 
@@ -60,32 +61,48 @@ class Section:
         return [self.where(*one.ours.key[:2]) for one in self.comparisons if not one.ours.runs]
 
     def above(self, panel: str) -> list[str]:
-        """Which rankings without training are above all trained rows of a panel, and in what."""
-        cells = [cell for key, cell in self.cells.items() if key[0] == panel and cell.runs]
+        """Which rankings without training are above all trained rows of a group, and in what."""
         lines = []
-        for name, figures in self.yardsticks[panel].items() if cells else ():
-            columns = [
-                " ".join(column.split("/"))
-                for column in self.table.columns
-                if figures[column] > max(cell.figures[column].mean for cell in cells)
-            ]
-            if columns:
-                named = name.replace("_", " ")
-                above = ", ".join(columns)
-                lines.append(f"{named}, without training, is above every trained row in {above}")
+        for group, part in self.table.groups.items():
+            cells = [cell for cell in self.rows(panel, group) if cell.runs]
+            of_group = f" of {part.label}" if len(self.table.groups) > 1 else ""
+            for name, figures in self.yardsticks[panel].items() if cells else ():
+                columns = [
+                    " ".join(column.split("/"))
+                    for column in self.table.columns
+                    if figures[column] > max(cell.figures[column].mean for cell in cells)
+                ]
+                if columns:
+                    lines.append(
+                        f"{name.replace('_', ' ')}, without training, is above every trained row"
+                        f"{of_group} in {', '.join(columns)}"
+                    )
         return lines
 
+    def data(self, panel: str) -> str | None:
+        """The size of a panel's data in words; None where nothing was run."""
+        for key, cell in self.cells.items():
+            if key[0] == panel and cell.runs:
+                seen = cell.runs[0].record.dataset
+                sizes = [f"{seen[of]:,} {of}" for of in SIZES if of in seen]
+                return ", ".join([*sizes, f"{seen['ranked_users']['test']:,} of the users tested"])
+        return None
+
     @property
-    def shared(self) -> dict[str, Any]:
-        """What the configs of all runs that are shown have in common, by dotted key."""
-        runs = [run for cell in self.cells.values() for run in cell.runs]
-        settings = [setting_of(run.record.config) for run in runs]
-        first, rest = (settings[0], settings[1:]) if settings else ({}, [])
-        return {
-            key: value
-            for key, value in first.items()
-            if all(key in other and other[key] == value for other in rest)
-        }
+    def shared(self) -> dict[str, dict[str, Any]]:
+        """What the configs of the runs that are shown have in common, by dotted key.
+
+        Of all of them, then what those of a group have besides, then those of a row, by label.
+        """
+        parts = {"all": _common(self.cells.values())}
+        for place, named in ((1, self.table.groups), (2, self.table.rows)):
+            told = {pair for values in parts.values() for pair in values.items()}
+            for name, part in named.items() if len(named) > 1 else ():
+                found = _common(cell for key, cell in self.cells.items() if key[place] == name)
+                parts[part.label] = {
+                    key: found[key] for key in found if (key, found[key]) not in told
+                }
+        return {label: values for label, values in parts.items() if values}
 
     def rows(self, panel: str, group: str) -> list[Cell]:
         """The cells of a group, in order."""
@@ -156,6 +173,17 @@ def marks(cell: Cell) -> str:
         return ""
     holds = {CAPPED: cell.capped, BROKEN: bool(cell.broken), CHANGED: cell.changed}
     return "".join(mark for mark, there in holds.items() if there)
+
+
+def _common(cells: Iterable[Cell]) -> dict[str, Any]:
+    """Keys and values that the configs of all runs of some cells share."""
+    settings = [setting_of(run.record.config) for cell in cells for run in cell.runs]
+    first, rest = (settings[0], settings[1:]) if settings else ({}, [])
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in other and other[key] == value for other in rest)
+    }
 
 
 def _bare(cells: Mapping[Key, Cell], panel: str) -> bool:

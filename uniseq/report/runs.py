@@ -47,10 +47,20 @@ def read_runs(folder: Path) -> tuple[list[Run], list[DataError]]:
     unreadable: list[DataError] = []
     for path in sorted(folder.rglob(RECORD)):
         try:
-            runs.append(Run(path, read_record(path)))
+            runs.append(Run(path, _whole(path, read_record(path))))
         except DataError as error:
             unreadable.append(error)
     return runs, unreadable
+
+
+def _whole(path: Path, record: Record) -> Record:
+    """The record, unless a figure that every finished run has is not there."""
+    if record.status == "finished":
+        watched = [epoch.get(record.watched) for epoch in record.epochs]
+        figures: list[Any] = [*watched, *record.test.values()]
+        if not watched or not all(isinstance(value, float | int) for value in figures):
+            raise DataError(path, "is finished, but has no epoch or a figure that is no number")
+    return record
 
 
 def setting_of(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,6 +98,12 @@ class Table(BaseModel):
         parts = (self.panels[panel], self.groups[group], self.rows[row])
         return " · ".join(part.label for part in parts)
 
+    def within(self, key: Key) -> str:
+        """A cell's place within its panel in words; a group that is the only one goes unsaid."""
+        _, group, row = key
+        of_group = f"{self.groups[group].label} · " if len(self.groups) > 1 else ""
+        return of_group + self.rows[row].label
+
     def without(self, panels: Collection[str]) -> Self:
         """The table without some of its panels."""
         left = {name: part for name, part in self.panels.items() if name not in panels}

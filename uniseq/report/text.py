@@ -27,14 +27,14 @@ def change(ours: float, theirs: float) -> str:
 
 
 def probability(p: float) -> str:
-    """A p-value to two significant digits, small ones by their power of ten."""
-    if p < 1e-300:
-        return "< 10⁻³⁰⁰"
+    """A p-value; below a millionth no more is said, as no such model is that exact."""
+    if p < 1e-6:
+        return "< 10⁻⁶"
     if p < 1e-3:
         mantissa, exponent = f"{p:.0e}".split("e")
         raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         return f"{mantissa}·10{raised}"
-    return f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+    return f"{p:.2g}" if p < 0.045 else f"{p:.3g}" if p < 0.1 else f"{p:.2f}"
 
 
 def setting(values: Mapping[str, Any]) -> str:

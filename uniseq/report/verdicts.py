@@ -1,12 +1,11 @@
 """Whether the claims of a table held here."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from uniseq.errors import DataError
 from uniseq.report.cells import Cell
-from uniseq.report.claims import Claim
+from uniseq.report.claims import Claim, Pair
 from uniseq.report.paired import paired
 from uniseq.report.significance import holm
 from uniseq.report.tables import HISTORIES, Key, Table
@@ -17,13 +16,42 @@ UNCLEAR = "unclear"
 CHANCE = 0.05
 MEANING = {
     HELD: "in every metric",
-    FAILED: "in no metric",
-    MIXED: "in some metrics",
-    UNCLEAR: f"no difference that chance would not explain: p is {CHANCE:g} or more in each metric",
+    FAILED: "in no metric, and the contrary in one at least",
+    MIXED: "in some metrics, in others not or not surely",
+    UNCLEAR: "no difference in any metric that chance would not explain",
     OPEN: "held against what was run; the rest is missing",
     NOT_RUN: "too little was run to say",
 }
 SYMBOLS = {HELD: "✓", FAILED: "✗", MIXED: "≈", UNCLEAR: "?", OPEN: "…", NOT_RUN: "–"}
+ONE_SEED = "¹"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The comparison that decides a claim in one metric.
+
+    Args:
+        metric: such as ``HR@10``.
+        better: the row that is said to be better.
+        worse: the row that it is held against.
+        means: of the two.
+        p: that chance alone makes such a difference, two-sided; None where it was not tested.
+        evidence: the figures in words.
+    """
+
+    metric: str
+    better: str
+    worse: str
+    means: tuple[float, float]
+    p: float | None
+    evidence: str
+
+    @property
+    def shown(self) -> bool | None:
+        """Whether it is so, or the contrary; None when chance would explain the difference."""
+        if self.p is not None and self.p >= CHANCE:
+            return None
+        return self.means[0] > self.means[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +63,75 @@ class Verdict:
         panel: the data set.
         group: the backbone.
         history: ``masked`` or ``unmasked``.
-        state: one of ``MEANING``.
-        evidence: the figures, and what was not run.
+        seeds: the fewest that a row of its comparisons has; 0 where nothing is compared.
+        findings: by metric.
+        not_run: the labels of rows that it needs.
+        untested: why differences could not be tested, so that the means alone stand.
     """
 
     claim: Claim
     panel: str
     group: str
     history: str
-    state: str
-    evidence: str
+    seeds: int
+    findings: tuple[Finding, ...] = ()
+    not_run: tuple[str, ...] = ()
+    untested: str | None = None
+
+    @property
+    def state(self) -> str:
+        """One of ``MEANING``."""
+        shown = [finding.shown for finding in self.findings]
+        if not shown:
+            return NOT_RUN
+        if all(shown):
+            return OPEN if self.not_run else HELD
+        if any(shown):
+            return MIXED
+        return FAILED if False in shown else UNCLEAR
+
+    @property
+    def mark(self) -> str:
+        """What stands behind the state where a row has one seed."""
+        return ONE_SEED if self.seeds == 1 else ""
+
+    @property
+    def evidence(self) -> str:
+        """The figures, and what was not run."""
+        told = [
+            one.evidence + ("" if one.p is None else f", p {probability(one.p)}")
+            for one in self.findings
+        ]
+        told += [f"not run: {' / '.join(self.not_run)}"] if self.not_run else []
+        told += [f"not tested: {self.untested}"] if self.untested else []
+        return "; ".join(told) or "nothing to compare with"
 
 
 def verdicts(table: Table, cells: Mapping[Key, Cell]) -> list[Verdict]:
     """Each claim in each panel and group, the history masked and not.
 
-    The tests behind them are corrected together, by Holm's method.
+    A claim that a row is better than several others is shown by the largest p of them all, an
+    intersection-union test (Berger 1982); that it is not, by the smallest p of those that are
+    better, times how many there are. What decides is corrected over the table, by Holm's method.
     """
     judged = [
-        _Judged(table, claim, panel, group, history, cells)
+        _judge(table, claim, (panel, group), history, cells)
         for claim in table.claims
         for panel in table.panels
         for group in table.groups
         for history in HISTORIES
     ]
-    corrected = iter(holm([p for each in judged for p in each.p.values()]))
-    return [each.verdict({metric: next(corrected) for metric in each.p}) for each in judged]
+    tested = [one.p for each in judged for one in each.findings if one.p is not None]
+    corrected = iter(holm(tested))
+    return [
+        replace(
+            each,
+            findings=tuple(
+                one if one.p is None else replace(one, p=next(corrected)) for one in each.findings
+            ),
+        )
+        for each in judged
+    ]
 
 
 def by_claim(
@@ -74,51 +145,48 @@ def by_claim(
             yield claim, group, panels
 
 
-class _Judged:
+def _judge(
+    table: Table, claim: Claim, place: tuple[str, str], history: str, cells: Mapping[Key, Cell]
+) -> Verdict:
     """One claim in one place, before the correction for how many there are."""
+    rows = {key[2]: cell for key, cell in cells.items() if key[:2] == place}
+    labels = {row: part.label for row, part in table.rows.items()}
+    run = {row for row, cell in rows.items() if cell.runs}
+    wanted = claim.against(list(rows))
+    others = [row for row in wanted if row in run]
+    gaps = tuple(labels[row] for row in dict.fromkeys([*claim.needed, *wanted]) if row not in run)
+    if not run.issuperset(claim.needed) or not others:
+        return Verdict(claim, *place, history, 0, not_run=gaps)
+    pairs = claim.statements(others)
+    findings, untested = [], None
+    for metric in table.metrics:
+        column = f"{history}/{metric}"
+        means = {row: rows[row].figures[column].mean for row in run}
+        p: dict[Pair, float] | None = None
+        try:
+            p = {(one, other): paired(rows[one], rows[other], column).p for one, other in pairs}
+        except DataError as error:
+            untested = str(error)
+        pair, chance = _decisive(pairs, means, p)
+        text = f"{metric} {claim.evidence(means, pair, len(others) > 1, labels)}"
+        findings.append(Finding(metric, *pair, (means[pair[0]], means[pair[1]]), chance, text))
+    seeds = min(len(rows[row].runs) for pair in pairs for row in pair)
+    return Verdict(claim, *place, history, seeds, tuple(findings), gaps, untested)
 
-    def __init__(
-        self,
-        table: Table,
-        claim: Claim,
-        panel: str,
-        group: str,
-        history: str,
-        cells: Mapping[Key, Cell],
-    ) -> None:
-        self.place = (claim, panel, group, history)
-        rows = {key[2]: cell for key, cell in cells.items() if key[:2] == (panel, group)}
-        labels = {row: table.rows[row].label for row in table.rows}
-        run = {row for row, cell in rows.items() if cell.runs}
-        wanted = claim.against(list(rows))
-        others = [row for row in wanted if row in run]
-        gaps = [labels[row] for row in dict.fromkeys([*claim.needed, *wanted]) if row not in run]
-        self.missing = [f"not run: {' / '.join(gaps)}"] if gaps else []
-        self.held: dict[str, bool] = {}
-        self.evidence: dict[str, str] = {}
-        self.p: dict[str, float] = {}
-        if not run.issuperset(claim.needed) or not others:
-            return
-        for metric in table.metrics:
-            column = f"{history}/{metric}"
-            means = {row: rows[row].figures[column].mean for row in run}
-            self.held[metric] = claim.judge(means, others)
-            self.evidence[metric] = f"{metric} {claim.evidence(means, others, labels)}"
-            one, other = claim.pair(means, others)
-            with suppress(DataError):  # without ranks there is no test; the means stand
-                self.p[metric] = paired(rows[one], rows[other], column).p
 
-    def verdict(self, p: Mapping[str, float]) -> Verdict:
-        """With the corrected probabilities."""
-        if not self.held:
-            return Verdict(*self.place, NOT_RUN, *(self.missing or ["nothing to compare with"]))
-        held = self.held.values()
-        state = HELD if all(held) else MIXED if any(held) else FAILED
-        state = OPEN if state == HELD and self.missing else state
-        if p.keys() == self.held.keys() and min(p.values()) >= CHANCE:
-            state = UNCLEAR
-        told = [
-            text + (f", p {probability(p[metric])}" if metric in p else "")
-            for metric, text in self.evidence.items()
-        ]
-        return Verdict(*self.place, state, "; ".join([*told, *self.missing]))
+def _decisive(
+    pairs: Sequence[Pair], means: Mapping[str, float], p: Mapping[Pair, float] | None
+) -> tuple[Pair, float | None]:
+    """The comparison that decides whether all hold, and its p."""
+
+    def lead(pair: Pair) -> float:
+        return means[pair[0]] - means[pair[1]]
+
+    if p is None:
+        return min(pairs, key=lead), None
+    behind = [pair for pair in pairs if lead(pair) <= 0]
+    if behind:
+        pair = min(behind, key=lambda pair: (p[pair], lead(pair)))
+        return pair, min(1.0, p[pair] * len(pairs))
+    pair = max(pairs, key=lambda pair: (p[pair], -lead(pair)))
+    return pair, p[pair]

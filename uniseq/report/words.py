@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from uniseq.report.report import Report
+from uniseq.report.report import CHANGED, Report
+from uniseq.report.verdicts import CHANCE, ONE_SEED
 
 HOW = (
     "A cell takes every record whose config meets the conditions of its table, row and column. "
@@ -11,7 +12,9 @@ HOW = (
     "figure. Test figures are of the epoch that was best on validation, of all users against all "
     "items; a cell of one seed has no ±, and small differences between such cells are no finding.",
     "Masked ranking leaves out the items of a user's history, so that a target that repeats one of "
-    "them counts as missed; unmasked ranking does not. Papers differ, so both stand side by side. "
+    "them counts as missed; unmasked ranking does not. Papers differ, so both stand side by side, "
+    "of the same epoch and setting. Where a user's own history scores .0000 unmasked, no target "
+    "repeats an item and masking costs nothing. "
     "± is the sample standard deviation over seeds, × the ratio to the "
     "printed number. Rankings without training are counted from the same training part: how "
     "often an item occurs, the items of the user's own history, the last first, how often an item "
@@ -19,14 +22,17 @@ HOW = (
 )
 CLAIMED = "What the paper says, and whether it held here"
 CLAIMS = (
-    "A verdict compares the trained rows' means as they stand, of as many seeds as the tables say. "
-    "The p of each difference is paired over users and corrected for all claims of its table, by "
-    "Holm's method; users vary in it, not seeds."
+    "A row is better in a metric where its mean is higher and chance does not explain it: p below "
+    f"{f'{CHANCE:g}'.lstrip('0')}, paired over users. To be better than several rows it must be so "
+    "against each: the largest p counts; where some are above it, the smallest p of those, times "
+    "the number of rows. What counts is corrected for all claims of the table by Holm's method. "
+    f"Users vary in p, not seeds: {ONE_SEED} says that a row has one seed, and that another may "
+    "tip a small difference."
 )
 BOLD = "Bold: the best trained row of its backbone and data set."
-SHARED = "What the shown records of this table have in common"
+SHARED = "Settings that the shown records have in common"
 TRIED = "Settings that were tried, the one shown first"
-BEATEN = "Is the best trained baseline beaten by more than chance?"
+BEATEN = "Ours against the best trained baseline, user by user"
 TESTS = (
     "Our objective against the best other one on validation, paired over the same test users; "
     "seeds and settings: of how many seeds each is the mean, and of how many settings the best, "
@@ -40,7 +46,7 @@ TESTS = (
 REPEAT = (
     "Each trains from the config in the record, on the data that carry its fingerprint, and says "
     "whether the figures are equal. Run it in the folder of the records, from a checkout of the "
-    "commit that the record names."
+    f"commit that the record names; what is marked {CHANGED} cannot be had again to the bit."
 )
 
 
