@@ -11,7 +11,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from uniseq.config.check import build, check_config, explain_command
+from uniseq.config.check import build, check_config
+from uniseq.config.explain import explain_command
 from uniseq.config.paths import conf_dir
 from uniseq.data.sequences import Sequences
 from uniseq.data.statistics import statistics_table

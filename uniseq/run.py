@@ -10,9 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from uniseq.config.check import explain_command
+from uniseq.config.explain import explain_command
 from uniseq.config.launching import BASIC
-from uniseq.config.paths import conf_dir
+from uniseq.config.paths import conf_dir, own_conf
 from uniseq.errors import ConfigError, UniseqError
 from uniseq.lean import load_trainer
 from uniseq.records.store import RECORD
@@ -91,7 +91,7 @@ def _explain(error: Exception, folder: Path) -> ConfigError | None:
     GlobalHydra.instance().clear()
     overrides = [argument for argument in sys.argv[1:] if argument[:1] != "-"]
     with initialize_config_dir(str(folder), version_base="1.3"):
-        return explain_command(error, overrides, folder)
+        return explain_command(error, overrides, folder, own_conf(sys.argv[1:]))
 
 
 if __name__ == "__main__":

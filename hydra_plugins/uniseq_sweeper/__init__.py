@@ -25,7 +25,9 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run all that the command line asks for."""
         from uniseq.sweep.grid import sweep
+        from uniseq.sweep.live import check_options
 
+        check_options(self.options)
         return sweep(arguments, self.config, self.hydra_context, self.task_function, **self.options)
 
 
@@ -36,6 +38,9 @@ class OptunaSweeper(GridSweeper):
         """Search within what the command line leaves open."""
         if find_spec("optuna") is None:
             raise UniseqError("hydra/sweeper=optuna needs Optuna: pip install 'uniseq[optuna]'")
+        from uniseq.sweep.live import check_options
         from uniseq.sweep.search import sweep
+        from uniseq.sweep.searches import LEAST
 
+        check_options(self.options, LEAST)
         return sweep(arguments, self.config, self.hydra_context, self.task_function, **self.options)

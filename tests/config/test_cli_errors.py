@@ -12,13 +12,13 @@ from uniseq.run import main
 def command(tmp_path, monkeypatch, capsys):
     """Runs a command line in an empty folder; gives status, error lines and what was written."""
 
-    def run(*arguments):
+    def run(*arguments, flags=()):
         monkeypatch.chdir(tmp_path)
         monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
         monkeypatch.delenv("UNISEQ_DATA_DIR", raising=False)
         chosen = any(argument.startswith("dataset=") for argument in arguments)
         tiny = [o for o in TINY if not (chosen and o.startswith("dataset."))]
-        monkeypatch.setattr(sys, "argv", ["uniseq", *tiny, *arguments])
+        monkeypatch.setattr(sys, "argv", ["uniseq", *flags, *tiny, *arguments])
         with pytest.raises(SystemExit) as stopped:
             main()
         lines = capsys.readouterr().err.splitlines()
@@ -89,8 +89,31 @@ def test_an_unknown_class_is_named_with_its_reason(command):
     status, lines, written = command("loss=custom", "loss._target_=nowhere.Loss")
     assert status == 1
     assert lines[0].startswith("error: loss._target_: cannot be imported:")
-    assert "nowhere" in lines[0]
+    assert "No module named 'nowhere'; run where its file lies, or name that folder" in lines[0]
+    assert len(lines) == 1
     assert written == []
+    _, lines, _ = command("loss=custom", "loss._target_=uniseq.losses.bce.Nothing")
+    assert lines[0].endswith("; check its name")
+
+
+@pytest.mark.parametrize("mode", ["RUN", "MULTIRUN"])
+def test_a_results_folder_that_cannot_be_is_one_line(mode, command, tmp_path):
+    (tmp_path / "afile").touch()
+    status, lines, _ = command(f"hydra.mode={mode}", "results_dir=afile")
+    assert (status, len(lines)) == (1, 1), lines
+    assert lines[0].startswith("error: results_dir: afile")
+    assert "cannot be made: " in lines[0]
+
+
+def test_the_nearest_key_of_ones_own_config_is_named(command, tmp_path):
+    (tmp_path / "mine" / "loss").mkdir(parents=True)
+    (tmp_path / "mine" / "loss" / "wide.yaml").write_text(
+        "_target_: uniseq.losses.infonce.InfoNCELoss\ntemperature: 0.3\n"
+    )
+    status, lines, _ = command("loss=wide", "loss.temprature=.4", flags=("--config-dir", "mine"))
+    assert (status, len(lines)) == (1, 1), lines
+    expected = "error: loss.temprature: there is no such key; did you mean loss.temperature?"
+    assert lines[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -105,6 +128,17 @@ def test_an_unknown_class_is_named_with_its_reason(command):
             "error: loss.beta: there is no such key",
         ),
         (("hydra.sweeper.max_batch_size=0",), "error: hydra.sweeper.max_batch_size: must be"),
+        (("+hydra.launcher.n_jobs=0",), "error: hydra.launcher.n_jobs: must be the number of"),
+        (
+            ("+hydra.sweeper.serach={}",),
+            "error: hydra.sweeper.serach: there is no such key; did you mean search?",
+        ),
+        (("+hydra.sweeper.search={loss.beta:[]}",), "error: hydra.sweeper: loss.beta: has no val"),
+        (
+            ("+hydra.sweeper.search={loss.beta:null}",),
+            "error: hydra.sweeper: loss.beta: has no val",
+        ),
+        (("+hydra.sweeper.search={loss:[bce,bpr]}",), "error: hydra.sweeper.search: loss: is a g"),
     ],
 )
 def test_a_faulty_sweep_is_one_line_and_starts_nothing(command, arguments, expected, tmp_path):

@@ -48,6 +48,11 @@ def test_loading_twice_gives_the_same_data():
     assert source.load().items.tolist() == source.load().items.tolist()
 
 
+def test_a_whole_number_is_the_same_data_however_it_is_written():
+    one = tiny_synthetic(mean_length=5, zipf=1).load().fingerprint
+    assert one == tiny_synthetic(mean_length=5.0, zipf=1.0).load().fingerprint
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"num_users": 51}, {"successors": 4}, {"zipf": 0.9}, {"mean_length": 8.5}, {"max_length": 19}],

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from uniseq.errors import DataError
 from uniseq.records.record import Record, run_id
 from uniseq.records.runs import Runs, write_progress
 from uniseq.records.store import write_record
@@ -98,5 +97,7 @@ def test_one_process_works_on_a_run_and_its_death_frees_it(tmp_path):
 def test_a_torn_progress_file_is_named(tmp_path):
     (tmp_path / f"name-{ID}").mkdir()
     (tmp_path / f"name-{ID}" / "progress.json").write_text("{")
-    with pytest.raises(DataError, match=r"progress\.json: is no JSON"):
-        Runs(tmp_path).read(ID, "name")
+    found = Runs(tmp_path).read(ID, "name")
+    assert found.state == "unreadable"
+    assert "progress.json: is no JSON" in found.fault
+    assert found.fault.endswith("; delete it")

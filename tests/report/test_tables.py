@@ -1,12 +1,14 @@
 """The table files: faults are named, and those of the repository select what they say."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from tests.config_runs import composed
-from tests.report.cases import table
+from tests.report.cases import on_disk, record, table
 from uniseq.config.check import check_config
 from uniseq.errors import DataError
 from uniseq.report.__main__ import TABLES
+from uniseq.report.build import build_report
 from uniseq.report.conditions import matches
 from uniseq.report.tables import read_tables
 
@@ -61,6 +63,18 @@ def test_a_run_falls_into_the_one_cell_that_is_meant(name, row, overrides):
     assert found == ([] if row is None else [("toys", row)])
 
 
+def test_the_example_takes_ones_own_loss():
+    (ours,) = read_tables(TABLES.parent / "examples" / "own_table.yaml")
+    own = ["loss=custom", "loss._target_=own_loss.MarginLoss", "+loss.margin=.2"]
+    for row, overrides in (("margin", own), ("bce", ["loss=bce"])):
+        config = OmegaConf.to_container(composed(overrides), resolve=True)
+        parts = [ours.panels["synthetic"], ours.groups["sasrec"]]
+        conditions = [ours.conditions, *(part.conditions for part in parts)]
+        assert [
+            name for name in ours.rows if matches(config, *conditions, ours.rows[name].conditions)
+        ] == [row]
+
+
 def test_each_data_set_has_its_panel():
     for ours in read_tables(TABLES):
         for panel in ours.panels:
@@ -97,6 +111,16 @@ def test_the_known_numbers_stand_in_the_tables():
             {"groups": {"net": {"label": "N", "conditions": {"a": {"above": 1}}}}},
             "a: a value, a list of values or {not: …}",
         ),
+        (
+            {
+                "conditions": {
+                    **{"ranking.history": "masked", "ranking.monitor": "NDCG@10"},
+                    "loss": {"beta": 0.1},
+                }
+            },
+            "loss: a value, a list of values or {not: …}",
+        ),
+        ({"metrics": []}, "at least 1 item"),
     ],
 )
 def test_a_faulty_table_is_refused(changes, fault):
@@ -114,3 +138,31 @@ def test_a_faulty_file_is_one_line_with_its_name(tmp_path):
             read_tables(tmp_path)
         assert str(found.value).startswith(str(tmp_path / "mine.yaml: ").rstrip())
         assert "\n" not in str(found.value)
+
+
+def test_one_file_is_enough_and_its_numbers_are_read_as_hydra_reads_them(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "title: Mine\n"
+        "metrics: [HR@10]\n"
+        "conditions: {ranking.history: masked, ranking.monitor: NDCG@10, optimizer.lr: 1e-3}\n"
+        "panels: {log: {label: Log, conditions: {}}}\n"
+        "groups: {net: {label: Net, conditions: {}}}\n"
+        "rows: {a: {label: A, conditions: {loss.beta: [5e-2, 1E+1, -2e0]}}}\n"
+    )
+    (ours,) = read_tables(file)
+    assert (ours.name, ours.source, ours.printed) == ("mine", "", {})
+    assert ours.conditions["optimizer.lr"] == 0.001
+    assert ours.rows["a"].conditions["loss.beta"] == [0.05, 10.0, -2.0]
+
+
+def test_a_table_without_printed_numbers_speaks_of_none_and_a_misspelt_key_is_named(tmp_path):
+    conditions = table().conditions | {"optimizer.rate": 0.1}
+    ours = table(source="", printed={}, conditions=conditions)
+    on_disk(tmp_path / "0", record("ours"))
+    report, _ = build_report(tmp_path, tmp_path / "report", [ours])
+    note = "no record has the key optimizer.rate, which conditions of this table name"
+    assert report.sections[0].notes == [note]
+    for name in ("report.md", "report.html", "small.tex"):
+        assert "Printed" not in (tmp_path / "report" / name).read_text()
+    assert note in (tmp_path / "report" / "report.html").read_text()

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 from lightning.pytorch import Callback
 
-from tests.config_runs import TINY, composed
+from tests.config_runs import TINY, composed, undated
 from uniseq import status
 from uniseq.config.launching import VARIABLES
 from uniseq.records.record import Record
@@ -125,6 +125,36 @@ def test_sigterm_is_no_success_and_says_how_to_go_on(tmp_path):
     assert said.splitlines()[-1].startswith("error: ended by SIGTERM; the same --multirun goes on")
     (run,) = Runs(tmp_path).root.glob("*/record.json")
     assert Runs(tmp_path).at_rest(run.parent.name.rpartition("-")[2], "").state == "cut off"
+
+
+def test_a_damaged_record_is_a_line_and_stops_no_other_run(tmp_path, capsys):
+    assert command(tmp_path, "seed=0").returncode == 0
+    (damaged,) = stamps(tmp_path)
+    whole = damaged.read_text()
+    damaged.write_text(whole[: len(whole) // 2])
+    second = command(tmp_path, "seed=0,1")
+    assert second.returncode == 1
+    (line,) = [line for line in second.stderr.splitlines() if line.startswith("error")]
+    assert f"{damaged.relative_to(tmp_path)}: is no readable record" in line
+    assert line.endswith("; restore it, or delete it and start its sweep again")
+    assert "Traceback" not in second.stderr
+    assert len(stamps(tmp_path)) == 2
+    status.main([str(tmp_path / "r")])
+    said = capsys.readouterr().out
+    assert "1 finished; 1 unreadable" in said and "is no readable" in said.replace("\n", " ")
+    damaged.write_text(whole)
+    before = undated(damaged)
+    damaged.unlink()
+    assert command(tmp_path, "seed=0,1").returncode == 0
+    assert undated(damaged) == before
+
+
+def test_an_axis_that_fits_nothing_is_said_to_be_left_out(tmp_path):
+    search = "+hydra.sweeper.search={loss.beta:[.1],loss.bta:[1,2]}"
+    said = command(tmp_path, search)
+    assert said.returncode == 0, said.stderr
+    assert "left out: loss.bta: no component that was chosen has this key\n" in said.stdout
+    assert len(stamps(tmp_path)) == 1
 
 
 def test_two_sweeps_in_one_folder_share_the_runs(tmp_path):

@@ -196,6 +196,10 @@ def test_failures_are_a_line_each(tmp_path):
             "hydra.sweeper.search: no combination can be run; backbone.heads: must divide dim",
         ),
         (["+hydra.sweeper.search={loss.beta:'interval(0,1)'}"], "loss.beta: has no end"),
+        (
+            ["hydra.sweeper.trails=3"],
+            "hydra.sweeper.trails: there is no such key; did you mean tri",
+        ),
     ],
 )
 def test_what_cannot_be_searched_is_one_line(arguments, expected, tmp_path, monkeypatch, capsys):

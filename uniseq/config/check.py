@@ -3,14 +3,15 @@
 import dataclasses
 import difflib
 import inspect
+import logging
 import types
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
-from hydra.errors import ConfigCompositionException, InstantiationException, MissingConfigException
+from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -36,7 +37,7 @@ def check_config(cfg: DictConfig) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(error.full_key or "config", _first_line(error)) from error
+        raise ConfigError(error.full_key or "config", first_line(error)) from error
     plain = typing.cast(dict[str, Any], plain)
     # A value taken over from another key is at fault there, not here.
     faults = [fault for fault in _check_top(plain) if not _is_interpolation(cfg, fault.key)]
@@ -59,71 +60,9 @@ def build(node: Any, **extra: Any) -> Any:
             cause = cause.__cause__
         if cause is None:
             path = str(node._get_full_key(None))
-            raise ConfigError(path, str(error.__cause__ or _first_line(error))) from error
+            raise ConfigError(path, str(error.__cause__ or first_line(error))) from error
         path = str(error).rpartition("full_key: ")[2].strip() or str(node._get_full_key(None))
         raise cause.under(path) from error
-
-
-def explain_command(error: Exception, overrides: Sequence[str], folder: Path) -> ConfigError | None:
-    """What a failed composition of a command line means, within Hydra's initialised folder.
-
-    Args:
-        error: from Hydra's composition.
-        overrides: the command line.
-        folder: the config folder, whose subfolders are the groups.
-    """
-    chosen = [o for o in overrides if (folder / o.partition("=")[0]).is_dir()]
-    try:
-        valid = compose("config", overrides=chosen)
-    except Exception:  # one of the choices is the fault
-        valid = compose("config")
-    return explain(error, [o for o in overrides if o not in chosen], valid)
-
-
-def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> ConfigError | None:
-    """What a failed composition means, in one line; None when it is none of the known faults.
-
-    Args:
-        error: from Hydra's composition.
-        overrides: the command line, choices of groups left out.
-        valid: the config composed without them.
-    """
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, choice = error.missing_cfg_file.rpartition("/")
-        options = sorted(option for option in error.options if not option.startswith("_"))
-        return ConfigError(
-            group.lstrip("/") or "config", f"there is no {choice!r}{_nearest(choice, options)}"
-        )
-    if not isinstance(error, ConfigCompositionException):
-        return None
-    for override in overrides:
-        key = override.partition("=")[0].lstrip("+~")
-        if key.startswith("hydra") or "=" not in override:
-            continue
-        key = key.partition("@")[0].replace("/", ".")
-        if key not in str(error):
-            continue
-        try:
-            known = OmegaConf.select(valid, key, throw_on_missing=False, default=_ABSENT)
-        except OmegaConfBaseException:
-            known = _ABSENT
-        if known is _ABSENT and _is_argument(valid, key):
-            return ConfigError(key, f"is not in the file; write +{key}=… to add it")
-        if known is _ABSENT:
-            return ConfigError(key, f"there is no such key{_nearest(key, _keys(valid))}")
-    causes = [_first_line(each) for each in (error, error.__cause__) if each is not None]
-    return ConfigError("config", ": ".join(dict.fromkeys(causes)))
-
-
-_ABSENT = object()
-
-
-def _is_argument(valid: DictConfig, key: str) -> bool:
-    """Whether the target of the node that would hold the key takes it."""
-    parent, _, name = key.rpartition(".")
-    node = OmegaConf.select(valid, parent, throw_on_missing=False) if parent else None
-    target = node.get("_target_", "???") if isinstance(node, DictConfig) else "???"
-    return target != "???" and name in inspect.signature(get_object(target)).parameters
 
 
 def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
@@ -182,7 +121,7 @@ def _check_monitor(ranking: dict[str, Any]) -> Iterator[ConfigError]:
         yield ConfigError(
             "ranking.monitor",
             f"{ranking.get('monitor')!r} is not measured"
-            + _nearest(str(ranking.get("monitor")), names),
+            + nearest(str(ranking.get("monitor")), names),
         )
 
 
@@ -199,14 +138,35 @@ def _check_nodes(path: str, value: Any) -> Iterator[ConfigError]:
             yield ConfigError(f"{path}._target_", "is not set; name a class, such as mine.Loss")
             return
         try:
-            callee = get_object(target)
-        except Exception as error:
-            yield ConfigError(f"{path}._target_", f"cannot be imported: {_first_line(error)}")
+            callee = _load(target)
+        except ConfigError as fault:
+            yield fault.under(path)
             return
         # The signature may lie behind a partial call, whose other arguments come later.
         yield from _check_arguments(path, value, callee, required=not value.get("_partial_", False))
     for key, element in value.items():
         yield from _check_nodes(f"{path}.{key}", element)
+
+
+def _load(target: str) -> Any:
+    """What a target names; says in one line why it is not to be had, where Hydra takes several."""
+    log = logging.getLogger("hydra.utils")
+    before, log.disabled = log.disabled, True
+    try:
+        return get_object(target)
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        top = target.partition(".")[0]
+        there = bool(top) and find_spec(top) is not None
+        where = "run where its file lies, or name that folder in PYTHONPATH"
+        raise ConfigError(
+            "_target_",
+            f"cannot be imported: {first_line(cause)}; {'check its name' if there else where}",
+        ) from error
+    finally:
+        log.disabled = before
 
 
 def _check_arguments(
@@ -226,7 +186,7 @@ def _check_arguments(
             continue
         if key not in named:
             if not open_ended:
-                yield ConfigError(where, f"there is no such key{_nearest(key, named)}")
+                yield ConfigError(where, f"there is no such key{nearest(key, named)}")
         elif value == "???":
             yield ConfigError(where, "is not set; give it a value")
         elif key in hints and not (isinstance(value, dict) and "_target_" in value):
@@ -286,7 +246,8 @@ def _readable(hint: Any) -> str:
     return str(hint).replace("typing.", "").replace("collections.abc.", "")
 
 
-def _nearest(name: str, options: Iterable[str]) -> str:
+def nearest(name: str, options: Iterable[str]) -> str:
+    """What a misspelt name may have meant, as the end of a message."""
     options = list(options)
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
     if not close:  # `bta` for `loss.beta`: compare the last part too
@@ -298,16 +259,6 @@ def _nearest(name: str, options: Iterable[str]) -> str:
     return f"; choose from {', '.join(options)}" if len(options) <= 12 else ""
 
 
-def _keys(node: DictConfig, path: str = "") -> list[str]:
-    keys: list[str] = []
-    for key in map(str, node):
-        where = f"{path}.{key}" if path else key
-        keys.append(where)
-        child = node._get_node(key)
-        if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
-            keys.extend(_keys(child, where))
-    return keys
-
-
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,5 +1,7 @@
 """Where the configuration lies: inside the installed wheel, or at the top of a checkout."""
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -14,3 +16,11 @@ def conf_dir() -> Path:
         if (folder / "config.yaml").is_file():
             return folder
     raise FileNotFoundError(f"no conf/config.yaml in {package} or beside it: reinstall uniseq")
+
+
+def own_conf(arguments: Sequence[str]) -> Path | None:
+    """The folder of the user's own configs that a command line names."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    folder: Path | None = parser.parse_known_args(list(arguments))[0].config_dir
+    return folder

@@ -1,6 +1,8 @@
 """The check before anything is written: a Hydra callback that stops a faulty run."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -26,10 +28,29 @@ class Preflight(Callback):
         run = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         try:
             try_out(run)
+            make_folder(Path(config.hydra.run.dir), "results_dir")
         except UniseqError as error:
             # Hydra swallows what a callback raises, except a request to exit.
             print(f"error: {error}".replace("\n", "\nerror: "), file=sys.stderr)
             sys.exit(1)
+
+
+def make_folder(folder: Path, key: str) -> Path:
+    """Make the folder that a key names, and give it.
+
+    Raises:
+        ConfigError: when it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError as error:
+        raise ConfigError(
+            key, f"{folder} cannot be made: {error.strerror}; name another"
+        ) from error
+    if not writable:
+        raise ConfigError(key, f"{folder} cannot be written to; name another")
+    return folder
 
 
 def try_out(run: DictConfig) -> dict[str, Any]:

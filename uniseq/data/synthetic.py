@@ -94,9 +94,9 @@ class Synthetic:
             "num_items": num_items,
             "num_clusters": num_clusters,
             "successors": successors,
-            "mean_length": mean_length,
+            "mean_length": float(mean_length),  # 8 and 8.0 draw the same, under one fingerprint
             "max_length": max_length,
-            "zipf": zipf,
+            "zipf": float(zipf),
             "seed": seed,
         }
         self.num_users = num_users

@@ -13,7 +13,7 @@ from uniseq.errors import DataError
 from uniseq.records.record import Record
 from uniseq.records.store import RECORD, read_record, write_atomically
 
-State = Literal["waiting", "running", "cut off", "failed", "pruned", "finished"]
+State = Literal["waiting", "running", "cut off", "failed", "pruned", "finished", "unreadable"]
 
 PROGRESS = "progress.json"
 LAST = Path("checkpoints", "last.ckpt")
@@ -29,10 +29,12 @@ class Run:
 
     Args:
         id: see :func:`uniseq.records.record.run_id`.
-        state: ``running`` when a process holds it; ``cut off`` when none does and it is not over.
+        state: ``running`` when a process holds it; ``cut off`` when none does and it is not over;
+            ``unreadable`` when what it left is damaged.
         folder: where its files are, or will be.
         record: what it left, when it is over.
         progress: what it says of itself while it is not.
+        fault: what is damaged, and what to do.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Run:
     folder: Path
     record: Record | None = None
     progress: dict[str, Any] | None = None
+    fault: str | None = None
 
 
 class Runs:
@@ -84,29 +87,26 @@ class Runs:
             return True
 
     def read(self, id: str, name: str) -> Run:
-        """The run as it stands, seen from outside.
-
-        Raises:
-            DataError: when its record cannot be read.
-        """
+        """The run as it stands, seen from outside."""
         # Asked first: a run that ends in between has its record by the time it is looked for.
-        if self.claimed(id):
-            folder = self.folder(id, name)
-            return Run(id, "running", folder, progress=_progress(folder))
-        return self.at_rest(id, name)
+        return self._seen(id, name, running=self.claimed(id))
 
     def at_rest(self, id: str, name: str) -> Run:
-        """The run as its files are; for the process that has claimed it, or when none has.
+        """The run as its files are; for the process that has claimed it, or when none has."""
+        return self._seen(id, name, running=False)
 
-        Raises:
-            DataError: when its record cannot be read.
-        """
+    def _seen(self, id: str, name: str, *, running: bool) -> Run:
         folder = self.folder(id, name)
-        progress = _progress(folder)
-        if not (folder / RECORD).exists():
-            begun = progress is not None or (folder / LAST).exists()
-            return Run(id, "cut off" if begun else "waiting", folder, progress=progress)
-        record = read_record(folder / RECORD)
+        try:
+            progress = _progress(folder)
+            if running:
+                return Run(id, "running", folder, progress=progress)
+            if not (folder / RECORD).exists():
+                begun = progress is not None or (folder / LAST).exists()
+                return Run(id, "cut off" if begun else "waiting", folder, progress=progress)
+            record = read_record(folder / RECORD)
+        except DataError as error:  # it does not hide the others
+            return Run(id, "unreadable", folder, fault=str(error))
         state: State = "cut off" if record.status == "interrupted" else record.status
         return Run(id, state, folder, record, progress)
 

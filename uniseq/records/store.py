@@ -13,6 +13,7 @@ from uniseq.records.record import SCHEMA_VERSION, Record
 
 RECORD = "record.json"
 RANKS = "ranks.npz"
+REMEDY = "restore it, or delete it and start its sweep again"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -47,14 +48,16 @@ def read_record(path: Path) -> Record:
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DataError(path, f"is no readable record: {error}") from error
+        raise DataError(path, f"is no readable record: {error}; {REMEDY}") from error
     try:
         layout = content.get("schema")
         if layout != SCHEMA_VERSION:
             raise DataError(path, f"has layout {layout}, this version reads {SCHEMA_VERSION}")
         return Record(**content)
     except (AttributeError, TypeError) as error:  # JSON of another kind
-        raise DataError(path, f"is not a record that this version reads: {error}") from error
+        raise DataError(
+            path, f"is not a record that this version reads: {error}; {REMEDY}"
+        ) from error
 
 
 def write_ranks(folder: Path, masked: np.ndarray, unmasked: np.ndarray) -> Path:

@@ -27,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UniseqError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        problem = f"{error.filename or out}: cannot be written or read: {error.strerror or error}"
+        print(f"error: {problem}; name another folder with --out", file=sys.stderr)
+        sys.exit(1)
     for path in files:
         print(path)
     for fault in report.unreadable:
@@ -49,8 +53,8 @@ def _parser() -> argparse.ArgumentParser:
         "--tables",
         type=Path,
         default=TABLES,
-        metavar="FOLDER",
-        help="of the table files (default: experiments/tables of the checkout)",
+        metavar="PLACE",
+        help="a table file, or a folder of such (default: experiments/tables of the checkout)",
     )
     return parser
 

@@ -175,7 +175,10 @@ def _one_a_seed(runs: Iterable[Run], notes: list[str]) -> list[Run]:
 
 def _tried(settings: Sequence[Sequence[Run]]) -> tuple[Setting, ...]:
     """The settings by their validation figure, the best first; of equals that of more seeds."""
-    configs = [setting_of(runs[0].record.config) for runs in settings]
+    configs = [
+        setting_of(runs[0].record.config) | {"data": runs[0].record.dataset.get("fingerprint")}
+        for runs in settings
+    ]
     keys = sorted({key for config in configs for key in config})
     differing = [
         key

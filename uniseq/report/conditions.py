@@ -19,6 +19,15 @@ def matches(config: Mapping[str, Any], *conditions: Conditions) -> bool:
     )
 
 
+def all_keys(config: Mapping[str, Any], path: str = "") -> set[str]:
+    """Every dotted key of a config, those of its nodes too."""
+    keys = set()
+    for key, value in config.items():
+        where = f"{path}.{key}" if path else key
+        keys |= {where} | (all_keys(value, where) if isinstance(value, Mapping) else set())
+    return keys
+
+
 def value_at(config: Mapping[str, Any], key: str) -> Any:
     """The value at a dotted key, None where there is none."""
     value: Any = config

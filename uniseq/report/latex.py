@@ -25,9 +25,9 @@ _SPECIAL = {
 }
 CAPTION = (
     "Test figures of all users against all items, masked: without the items of the user's history, "
-    "and unmasked.{chosen} Printed: {source} ± the standard deviation over seeds, × the ratio to "
-    "the printed number. " + BOLD
+    "and unmasked.{chosen}{printed} ± the standard deviation over seeds. " + BOLD
 )
+PRINTED = " Printed: {source} × the ratio to the printed number."
 CHOSEN = " Of several settings the one with the better validation figure: {settings}."
 
 
@@ -119,5 +119,7 @@ def _footnotes(section: Section, panel: str) -> str:
         if cell.runs and cell.settings > 1
     )
     chosen = CHOSEN.format(settings=settings) if settings else ""
-    caption = CAPTION.format(source=section.table.source, chosen=chosen)
+    source = section.table.source
+    printed = PRINTED.format(source=source) if source else ""
+    caption = CAPTION.format(chosen=chosen, printed=printed)
     return f" {escape(caption)}{above}{marked}"

@@ -61,7 +61,8 @@ def _unreadable(report: Report) -> list[str]:
 
 def _section(report: Report, section: Section) -> list[str]:
     table = section.table
-    parts = [f"## {escape(table.title)}", f"Printed: {escape(table.source)}", BOLD]
+    printed = [f"Printed: {escape(table.source)}"] if table.source else []
+    parts = [f"## {escape(table.title)}", *printed, BOLD]
     for panel in table.panels:
         data = section.data(panel)
         parts += [f"**{escape(table.panels[panel].label)}**: {data}."] if data else []

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from uniseq.errors import DataError, UniseqError
 from uniseq.report.cells import Cell, fill
 from uniseq.report.comparisons import Comparison, comparisons
-from uniseq.report.conditions import matches
+from uniseq.report.conditions import all_keys, matches
 from uniseq.report.runs import Run, read_runs, setting_of
 from uniseq.report.tables import Key, Table
 from uniseq.report.verdicts import Verdict, verdicts
@@ -195,7 +195,7 @@ def _section(table: Table, runs: Sequence[Run]) -> Section:
     bare = [panel for panel in table.panels if table.panels[panel].optional and _bare(cells, panel)]
     table = table.without(bare)
     cells = {key: cell for key, cell in cells.items() if key[0] not in bare}
-    notes = [note for cell in cells.values() for note in cell.notes]
+    notes = [*_unknown(table, runs), *(note for cell in cells.values() for note in cell.notes)]
     yardsticks = {panel: _yardsticks(table, panel, runs, notes) for panel in table.panels}
     return Section(
         table,
@@ -205,6 +205,14 @@ def _section(table: Table, runs: Sequence[Run]) -> Section:
         verdicts(table, cells),
         list(dict.fromkeys(notes)),
     )
+
+
+def _unknown(table: Table, runs: Sequence[Run]) -> Iterator[str]:
+    """Of condition keys that no record has and that may be misspelt: they are null everywhere."""
+    known = set().union(*(all_keys(run.record.config) for run in runs))
+    absent = sorted(table.condition_keys() - known)
+    if absent:
+        yield f"no record has the key {', '.join(absent)}, which conditions of this table name"
 
 
 def _yardsticks(

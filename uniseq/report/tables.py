@@ -1,12 +1,13 @@
 """Tables as data: rows, columns, conditions, printed numbers and claims, from YAML files."""
 
+import re
 from collections.abc import Collection, Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from uniseq.errors import DataError
 from uniseq.report.claims import Claim
@@ -16,6 +17,16 @@ WATCHED = ("ranking.history", "ranking.monitor")
 
 
 Key = tuple[str, str, str]
+
+
+def _only_not(conditions: dict[str, Any]) -> dict[str, Any]:
+    for key, wanted in conditions.items():
+        if isinstance(wanted, dict) and set(wanted) != {"not"}:
+            raise ValueError(f"{key}: a value, a list of values or {{not: …}}, not {wanted}")
+    return conditions
+
+
+Conditions = Annotated[dict[str, Any], AfterValidator(_only_not)]
 
 
 class Part(BaseModel):
@@ -30,16 +41,8 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     label: str
-    conditions: dict[str, Any]
+    conditions: Conditions
     optional: bool = False
-
-    @field_validator("conditions")
-    @classmethod
-    def _only_not(cls, conditions: dict[str, Any]) -> dict[str, Any]:
-        for key, wanted in conditions.items():
-            if isinstance(wanted, dict) and set(wanted) != {"not"}:
-                raise ValueError(f"{key}: a value, a list of values or {{not: …}}, not {wanted}")
-        return conditions
 
 
 class Table(BaseModel):
@@ -48,7 +51,8 @@ class Table(BaseModel):
     Args:
         name: of the files it becomes: the stem of the file it was read from.
         title: for people.
-        source: where the printed numbers are from, and what is known of them.
+        source: where the printed numbers are from, and what is known of them; empty for a table
+            of one's own.
         metrics: such as ``NDCG@10``; each is shown with the history masked and not.
         conditions: that all its records meet. ``ranking.history`` and ``ranking.monitor`` are
             among them, as settings are compared by what they watched.
@@ -66,13 +70,13 @@ class Table(BaseModel):
 
     name: str
     title: str
-    source: str
-    metrics: list[str]
-    conditions: dict[str, Any]
-    panels: dict[str, Part]
-    groups: dict[str, Part]
-    rows: dict[str, Part]
-    printed: dict[str, dict[str, dict[str, list[float] | None]]]
+    source: str = ""
+    metrics: list[str] = Field(min_length=1)
+    conditions: Conditions
+    panels: dict[str, Part] = Field(min_length=1)
+    groups: dict[str, Part] = Field(min_length=1)
+    rows: dict[str, Part] = Field(min_length=1)
+    printed: dict[str, dict[str, dict[str, list[float] | None]]] = {}
     ours: str | None = None
     figure1: list[str] = []
     claims: list[Claim] = []
@@ -87,6 +91,11 @@ class Table(BaseModel):
     def columns(self) -> list[str]:
         """The test figures of a cell, such as ``masked/HR@10``."""
         return [f"{history}/{metric}" for history in HISTORIES for metric in self.metrics]
+
+    def condition_keys(self) -> set[str]:
+        """The config keys that its conditions name."""
+        parts = [*self.panels.values(), *self.groups.values(), *self.rows.values()]
+        return {*self.conditions, *(key for part in parts for key in part.conditions)}
 
     def keys(self) -> Iterator[Key]:
         """Panel, group and row of each cell, in order."""
@@ -130,7 +139,11 @@ class Table(BaseModel):
             for group, rows in groups.items():
                 for row, values in rows.items():
                     if (panel, group, row) not in set(self.keys()):
-                        raise ValueError(f"printed.{panel}.{group}.{row} is no cell of the table")
+                        raise ValueError(
+                            f"printed.{panel}.{group}.{row} is no cell of the table; it has "
+                            f"{', '.join(self.panels)}, {', '.join(self.groups)} and "
+                            f"{', '.join(self.rows)}"
+                        )
                     if values is not None and len(values) != len(self.metrics):
                         raise ValueError(
                             f"printed.{panel}.{group}.{row} must have {len(self.metrics)} numbers"
@@ -138,24 +151,37 @@ class Table(BaseModel):
         return self
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as Hydra does; to YAML 1.1 it is a text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 def read_tables(folder: Path) -> list[Table]:
-    """The tables of all YAML files in a folder, in the order of their names.
+    """The tables of all YAML files in a folder, in the order of their names, or that of one file.
 
     Raises:
         DataError: when there is none, or naming the first fault of one.
     """
-    files = sorted(folder.glob("*.yaml"))
+    files = [folder] if folder.is_file() else sorted(folder.glob("*.yaml"))
     if not files:
-        raise DataError(folder, "has no table files (*.yaml): name their folder with --tables")
+        raise DataError(
+            folder, "has no table files (*.yaml): name one or their folder with --tables"
+        )
     return [_read(file) for file in files]
 
 
 def _read(file: Path) -> Table:
     try:
-        return Table(name=file.stem, **yaml.safe_load(file.read_text()))
+        content = yaml.load(file.read_text(), _Loader)
+        return Table(name=file.stem, **content)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
-        raise DataError(file, f"{where + ': ' if where else ''}{fault['msg']}") from error
+        problem = fault["msg"].removeprefix("Value error, ")
+        raise DataError(file, f"{where + ': ' if where else ''}{problem}") from error
     except (OSError, TypeError, yaml.YAMLError) as error:
         raise DataError(file, f"is no table: {' '.join(str(error).split())}") from error

@@ -20,7 +20,7 @@ HOW = (
     "often an item occurs, the items of the user's own history, the last first, how often an item "
     "followed the last one (Markov), and the cosine of items by the users they share (item kNN).",
 )
-CLAIMED = "What the paper says, and whether it held here"
+CLAIMED = "What is claimed, and whether it held here"
 CLAIMS = (
     "A row is better in a metric where its mean is higher and chance does not explain it: p below "
     f"{f'{CHANCE:g}'.lstrip('0')}, paired over users. To be better than several rows it must be so "
@@ -45,7 +45,8 @@ TESTS = (
 )
 REPEAT = (
     "Each trains from the config in the record, on the data that carry its fingerprint, and says "
-    "whether the figures are equal. Run it in the folder of the records, from a checkout of the "
+    "whether the figures are equal. Run it in the folder of the records, with classes of one's own "
+    "on PYTHONPATH, from a checkout of the "
     f"commit that the record names; what is marked {CHANGED} cannot be had again to the bit."
 )
 

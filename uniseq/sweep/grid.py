@@ -11,6 +11,7 @@ from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from uniseq.config.preflight import make_folder
 from uniseq.errors import UniseqError
 from uniseq.lean import load_trainer
 from uniseq.records.runs import Run, Runs
@@ -40,10 +41,10 @@ def sweep(
         UniseqError: before the first run on a fault of the command line; after the last one when
             runs failed, a line each.
     """
-    check_sweep(max_batch_size)
+    check_sweep(max_batch_size, config)
     load_trainer()
     plan = Planner(context.config_loader, config).plan(arguments, params, search, leave_out)
-    root = Path(config.hydra.sweep.dir)
+    root = make_folder(Path(config.hydra.sweep.dir), "results_dir")
     runs = Runs(root)
     title = str(config.hydra.runtime.choices.get("experiment") or "sweep")
     ids = hashlib.sha256(" ".join(each.id for each in plan.runs).encode()).hexdigest()[:8]
@@ -61,7 +62,7 @@ def sweep(
 
     with overview(runs, lambda: plan.runs, title, settled):
         while remaining := [each for each in plan.runs if each.id not in values]:
-            todo = _skim(runs, remaining, values)
+            todo = _skim(runs, remaining, values, lines)
             size = max_batch_size or len(todo) or 1
             for start in range(0, len(todo), size):
                 batch = todo[start : start + size]
@@ -82,15 +83,21 @@ def sweep(
 
 
 def _skim(
-    runs: Runs, remaining: Sequence[Planned], values: dict[str, float | None]
+    runs: Runs,
+    remaining: Sequence[Planned],
+    values: dict[str, float | None],
+    lines: list[str],
 ) -> list[Planned]:
-    """Note what is over, and give what nobody is at."""
+    """Note what is over, and what is damaged, and give what nobody is at."""
     todo = []
     for each in remaining:
         run = runs.read(each.id, each.name)
         if is_over(run, each.config):
             assert run.record is not None
             values[each.id] = run.record.best
+        elif run.fault is not None:
+            values[each.id] = None
+            lines.append(run.fault)
         elif run.state != "running":
             todo.append(each)
     return todo

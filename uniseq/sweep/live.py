@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,19 +15,41 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.live import Live
 
+from uniseq.config.check import nearest
 from uniseq.errors import ConfigError, UniseqError
 from uniseq.records.runs import Run, Runs
 from uniseq.sweep.overview import Named, Survey, is_settled, render, summary, survey
 
 EVERY_S = 2.0
+OPTIONS = ("params", "search", "leave_out", "max_batch_size")
 
 
-def check_sweep(max_batch_size: int | None) -> None:
+def check_options(options: Mapping[str, Any], others: Iterable[str] = ()) -> None:
+    """Refuse a key of the sweeper that it does not have.
+
+    Args:
+        options: the sweeper's part of the config.
+        others: keys that it has besides those of every sweeper.
+
+    Raises:
+        ConfigError: naming the key and the nearest one.
+    """
+    known = [*OPTIONS, *others]
+    for key in options:
+        if key not in known:
+            problem = f"there is no such key{nearest(key, known)}"
+            raise ConfigError(f"hydra.sweeper.{key}", problem)
+
+
+def check_sweep(max_batch_size: int | None, config: DictConfig) -> None:
     """Refuse what a sweep would never come to the end of.
 
     Raises:
         ConfigError: naming it.
     """
+    if config.hydra.launcher.get("n_jobs") == 0:
+        key = "hydra.launcher.n_jobs"
+        raise ConfigError(key, "must be the number of processes, or -1 for one a core, not 0")
     if max_batch_size is not None and max_batch_size < 1:
         key = "hydra.sweeper.max_batch_size"
         raise ConfigError(key, f"must be at least 1, or null for no limit, not {max_batch_size}")

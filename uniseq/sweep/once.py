@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.check import build, check_config
 from uniseq.config.schema import identity
+from uniseq.errors import UniseqError
 from uniseq.processes import leads
 from uniseq.records.record import Record, hash_config, run_id
 from uniseq.records.runs import LAST, PROGRESS, Run, Runs
@@ -38,6 +39,8 @@ def run_once(cfg: DictConfig, root: Path) -> float | None:
         if not mine:
             return None
         run = runs.at_rest(id, plain["name"])
+        if run.fault is not None:
+            raise UniseqError(run.fault)
         record = run.record if is_over(run, plain) else finish(cfg, run)
         assert record is not None
         return record.best

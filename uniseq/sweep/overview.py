@@ -12,7 +12,9 @@ from rich.text import Text
 
 from uniseq.records.runs import Run, Runs, State
 
-ORDER: tuple[State, ...] = ("finished", "pruned", "running", "failed", "cut off", "waiting")
+ORDER: tuple[State, ...] = (
+    *("finished", "pruned", "running", "failed", "cut off", "unreadable", "waiting"),
+)
 
 SIGNALS = ("KeyboardInterrupt", "SystemExit", "SIGTERMException")
 
@@ -80,7 +82,7 @@ def survey(
             run = replace(run, state="waiting", record=None)
         if over and run.state == "finished":
             known[each.id] = run
-        waiting += not over and run.state != "running"
+        waiting += not over and run.state not in ("running", "unreadable")
         found.append(run)
     return Survey(found, _seconds_left(found, waiting))
 
@@ -128,6 +130,8 @@ def render(found: Survey, title: str) -> RenderableType:
             f"{value[1]:.4f}" if value else "",
             f"{seconds:.1f}" if seconds else "",
         )
+        if run.fault is not None:
+            table.add_row(Text(f"  {run.fault}", style="red"))
         error = None if run.record is None else run.record.error
         if error is not None and error["type"] not in SIGNALS:
             table.add_row(Text(f"  {error['type']}: {error['message']}", style="red"))

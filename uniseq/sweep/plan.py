@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +15,9 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from uniseq.config.check import build, explain_command
-from uniseq.config.paths import conf_dir
+from uniseq.config.check import build
+from uniseq.config.explain import explain_command
+from uniseq.config.paths import conf_dir, own_conf
 from uniseq.config.preflight import try_out
 from uniseq.config.schema import identity
 from uniseq.errors import ConfigError
@@ -91,10 +93,12 @@ class Planner:
         crossed, optional = self.split(arguments, params, search)
         varied = self.varied({**crossed, **optional})
         plan, known = Plan(), set()
+        fitting: set[str] = set()
         for base in itertools.product(*crossed.values()):
             composed = self.compose(base)
-            present = [values for key, values in optional.items() if has_key(composed, key)]
-            for rest in itertools.product(*present):
+            present = {key: values for key, values in optional.items() if has_key(composed, key)}
+            fitting |= present.keys()
+            for rest in itertools.product(*present.values()):
                 try:
                     planned = self._planned(composed, base, rest, varied)
                 except ConfigError as error:
@@ -105,6 +109,7 @@ class Planner:
                 if planned.id not in known:
                     known.add(planned.id)
                     plan.runs.append(planned)
+        plan.left_out += [no_such(key) for key in optional if key not in fitting]
         return plan
 
     def split(
@@ -116,6 +121,16 @@ class Planner:
         names = {key.lstrip("+~"): key for key in given}
         kept = {names.get(key, key): values for key, values in params.items()}  # in its place
         left = {key: values for key, values in search.items() if key not in names}
+        for key, values in (*params.items(), *search.items()):
+            if values is None or (isinstance(values, list | tuple | ListConfig) and not values):
+                raise ConfigError(f"hydra.sweeper: {key}", "has no values; list them, or leave it")
+        for key in left:
+            if "/" in key or key in self._loader.list_groups(""):
+                raise ConfigError(
+                    f"hydra.sweeper.search: {key}",
+                    "is a group: choices of components belong in hydra.sweeper.params, or on the "
+                    "command line",
+                )
         return self.axes({**kept, **given}), self.axes(left)
 
     def axes(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -136,7 +151,7 @@ class Planner:
         try:
             cfg = self._loader.load_sweep_config(self._master, [*overrides, *QUIET])
         except ConfigCompositionException as error:
-            found = explain_command(error, overrides, conf_dir())
+            found = explain_command(error, overrides, conf_dir(), own_conf(sys.argv[1:]))
             if found is None:
                 raise
             problem = f"{found.problem}; in the run {' '.join(overrides)}"
@@ -180,6 +195,11 @@ def has_key(cfg: DictConfig, key: str) -> bool:
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
     return isinstance(node, DictConfig) and name in node
+
+
+def no_such(key: str) -> str:
+    """Of an axis of a search that fits nowhere: as it should be, or misspelt."""
+    return f"{key}: no component that was chosen has this key"
 
 
 def short(override: str) -> str:

@@ -11,6 +11,8 @@ from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from uniseq.config.paths import own_conf
+from uniseq.config.preflight import make_folder
 from uniseq.errors import UniseqError
 from uniseq.lean import load_trainer
 from uniseq.records.runs import Runs
@@ -54,14 +56,14 @@ def sweep(
         UniseqError: before the first trial on a fault of the command line; after the last one when
             trials failed, a line each.
     """
-    check_sweep(max_batch_size)
+    check_sweep(max_batch_size, config)
     load_trainer()
-    root = Path(config.hydra.sweep.dir)
     planner = Planner(context.config_loader, config)
     asked = searches(planner, arguments, params, search, leave_out, settings)
     named = {name: (found, lost) for name, found, lost in asked}
     for line in dict.fromkeys(line for _, lost in named.values() for line in lost):
         print(f"left out: {line}")
+    root = make_folder(Path(config.hydra.sweep.dir), "results_dir")
     studies = [Study(root, name) for name in named]
     for study in studies:
         study.begin(named[study.name][0])
@@ -116,7 +118,9 @@ def _outcome(study: Study) -> str:
     if best is None:
         return line
     chosen = [f"{key}={value}" for key, value in best.params.items()]
-    command = ["python", "-m", "uniseq.run", "--multirun", *study.search.overrides, *chosen]
+    own = own_conf(study.search.command)
+    flags = [] if own is None else ["--config-dir", str(own)]
+    command = ["python", "-m", "uniseq.run", *flags, "--multirun", *study.search.overrides, *chosen]
     return (
         f"{line}; best {study.search.watched} {best.value:.4f} by {' '.join(chosen)}\n"
         f"  {shlex.join(command)}"

@@ -12,7 +12,7 @@ from uniseq.config.check import build, check_config
 from uniseq.config.schema import identity
 from uniseq.errors import ConfigError
 from uniseq.records.record import watched
-from uniseq.sweep.plan import Planner, has_key, short
+from uniseq.sweep.plan import Planner, has_key, no_such, short
 from uniseq.sweep.space import usable
 from uniseq.sweep.study import Search
 
@@ -58,6 +58,7 @@ def searches(
                 f"leaves nothing to search in {title}: name keys that it has and the "
                 "command line does not set, such as sweep=paper_grid does",
             )
+        absent = [no_such(key) for key in left if key not in space]
         space, lost = usable(cfg, space, leave_out)
         found = Search(
             title=title,
@@ -71,7 +72,7 @@ def searches(
         )
         fingerprint = build(cfg.dataset).sequences.fingerprint
         rest = _without(identity(plain), space)
-        yield _name([rest, fingerprint, space, found.leave_out], settings), found, lost
+        yield _name([rest, fingerprint, space, found.leave_out], settings), found, [*lost, *absent]
 
 
 def _values(axis: Iterable[str]) -> list[str]:
