@@ -45,6 +45,7 @@ def command(tmp_path, monkeypatch, capsys):
         ("loss.beta=true", "error: loss.beta: must be a number, not True"),
         ("loss.pairs=all", "error: loss.pairs: must be one of literal, separate, not 'all'"),
         ("dataset.samples=prefix", "error: dataset.samples: must be one of prefixes, sequences"),
+        ("loss.beta={", "error: loss.beta={: cannot be read: "),
         ("seed=one", "error: seed: must be an integer, not 'one'"),
         ("backbone.heads=3", "error: backbone.heads: must divide dim: 16 is not divisible by 3"),
         ("loss.beta=-1", "error: loss.beta: must be 0 or more, not -1"),
@@ -127,6 +128,7 @@ def test_the_nearest_key_of_ones_own_config_is_named(command, tmp_path):
             ("experiment=table2", "dataset=synthetic", "loss.beta=.1"),
             "error: loss.beta: there is no such key",
         ),
+        (("loss.beta=[.1",), "error: loss.beta=[.1: cannot be read: "),
         (("hydra.sweeper.max_batch_size=0",), "error: hydra.sweeper.max_batch_size: must be"),
         (("+hydra.launcher.n_jobs=0",), "error: hydra.launcher.n_jobs: must be the number of"),
         (

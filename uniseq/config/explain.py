@@ -5,7 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hydra import compose
-from hydra.errors import ConfigCompositionException, MissingConfigException
+from hydra.errors import (
+    ConfigCompositionException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -48,6 +52,11 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
         options = sorted(option for option in error.options if not option.startswith("_"))
         return ConfigError(
             group.lstrip("/") or "config", f"there is no {choice!r}{nearest(choice, options)}"
+        )
+    if isinstance(error, OverrideParseException):
+        cause = first_line(error)
+        return ConfigError(
+            error.override, f"cannot be read: {cause}; quote it, or see Hydra's grammar"
         )
     if not isinstance(error, ConfigCompositionException):
         return None
