@@ -1,4 +1,4 @@
-"""A table as LaTeX, a float for each panel; needs booktabs and no other package."""
+"""A table as LaTeX, a float for each panel; needs the packages booktabs and graphicx."""
 
 from uniseq.report.cells import Cell, Figure
 from uniseq.report.report import BROKEN, CAPPED, CHANGED, MARKS, Report, Section, marks
@@ -42,7 +42,7 @@ def latex_table(report: Report, section: Section) -> str:
     A comment at the top says what it needs. LaTeX numbers tables itself.
     """
     floats = [_panel(section, panel) for panel in section.table.panels if not section.bare(panel)]
-    head = f"% {section.table.title}\n% \\usepackage{{booktabs}}\n"
+    head = f"% {section.table.title}\n% \\usepackage{{booktabs,graphicx}}\n"
     return head + "\n".join(floats)
 
 
@@ -63,6 +63,8 @@ def _panel(section: Section, panel: str) -> str:
         r"\centering\small\setlength{\tabcolsep}{4pt}",
         rf"\caption[{caption}]{{{caption}{_footnotes(section, panel)}}}",
         rf"\label{{tab:{table.name}-{panel}}}",
+        # No wider than the text.
+        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * 3 * width}r}}",
         r"\toprule",
         f" & {' & '.join(heads)} & \\\\",
@@ -82,7 +84,7 @@ def _panel(section: Section, panel: str) -> str:
         values = [figure(figures[column]) for column in table.columns]
         blank = " & " * (width + 1)
         lines.append(f"{escape(name.replace('_', ' '))}{blank}{' & '.join(values)} & \\\\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table*}", ""])
 
 
 def _row(section: Section, cell: Cell) -> str:
