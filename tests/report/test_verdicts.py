@@ -9,7 +9,7 @@ from tests.report.cases import on_disk, record, runs, table
 from uniseq.report.cells import fill
 from uniseq.report.runs import read_runs
 from uniseq.report.tables import HISTORIES
-from uniseq.report.verdicts import verdicts
+from uniseq.report.verdicts import by_claim, verdicts
 
 BEST = {"kind": "beats", "text": "best", "winner": "ours"}
 BEATS = BEST | {"losers": ["base"]}
@@ -162,3 +162,12 @@ def test_the_figures_stand_beside_the_verdict():
     assert "; not run: Other; not tested: " in few
     assert few.endswith("names no file of ranks: the run kept none")
     assert judged(BEST, base=0.3).evidence == "not run: Ours, β / Other"
+
+
+def test_a_claim_on_an_optional_row_goes_unsaid_where_nothing_was_run():
+    rows = table().model_dump()["rows"]
+    rows["base"]["optional"] = True
+    ours = table(claims=[BEATS, BEST], rows=rows)
+    for records, said in (([], ["best"]), ([record("ours"), record("base")], ["best", "best"])):
+        shown = by_claim(ours, verdicts(ours, fill(ours, runs(*records))))
+        assert [claim.text for claim, _, _ in shown] == said

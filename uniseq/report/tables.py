@@ -93,9 +93,10 @@ class Table(BaseModel):
         return [f"{history}/{metric}" for history in HISTORIES for metric in self.metrics]
 
     def condition_keys(self) -> set[str]:
-        """The config keys that its conditions name."""
+        """The config keys that its conditions name, but for those that are to be null alone."""
         parts = [*self.panels.values(), *self.groups.values(), *self.rows.values()]
-        return {*self.conditions, *(key for part in parts for key in part.conditions)}
+        everywhere = [self.conditions, *(part.conditions for part in parts)]
+        return {key for each in everywhere for key, wanted in each.items() if wanted is not None}
 
     def keys(self) -> Iterator[Key]:
         """Panel, group and row of each cell, in order."""

@@ -137,10 +137,18 @@ def verdicts(table: Table, cells: Mapping[Key, Cell]) -> list[Verdict]:
 def by_claim(
     table: Table, found: Sequence[Verdict]
 ) -> Iterator[tuple[Claim, str, list[list[Verdict]]]]:
-    """Of each claim and group: the verdicts by panel, each under both conventions."""
+    """Of each claim and group: the verdicts by panel, each under both conventions.
+
+    A claim on an optional row goes unsaid in a group where none of it was run.
+    """
     for claim in table.claims:
+        owed = [row for row, part in table.rows.items() if not part.optional]
+        named = [*claim.needed, *claim.against(owed)]
+        waived = any(table.rows[row].optional for row in named)
         for group in table.groups:
             of_group = [one for one in found if (one.claim, one.group) == (claim, group)]
+            if waived and all(one.state == NOT_RUN for one in of_group):
+                continue
             panels = [[one for one in of_group if one.panel == panel] for panel in table.panels]
             yield claim, group, panels
 
