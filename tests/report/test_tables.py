@@ -164,5 +164,7 @@ def test_a_table_without_printed_numbers_speaks_of_none_and_a_misspelt_key_is_na
     note = "no record has the key optimizer.rate, which conditions of this table name"
     assert report.sections[0].notes == [note]
     for name in ("report.md", "report.html", "small.tex"):
-        assert "Printed" not in (tmp_path / "report" / name).read_text()
+        content = (tmp_path / "report" / name).read_text()
+        for words in ("Printed", "printed HR@10", "{printed}", ">printed<"):
+            assert words not in content
     assert note in (tmp_path / "report" / "report.html").read_text()

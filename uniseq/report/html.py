@@ -59,7 +59,6 @@ def _view(section: Section) -> dict[str, Any]:
     return {
         "it": section,
         "table": table,
-        "printed": {p: any(c.printed for k, c in cells.items() if k[0] == p) for p in table.panels},
         "curves": learning_curves(section),
         "cosines": cosines,
         "problems": problems,

@@ -49,13 +49,11 @@ def latex_table(report: Report, section: Section) -> str:
 def _panel(section: Section, panel: str) -> str:
     table = section.table
     width = len(table.metrics)
-    sides = [
-        ("printed", 2),
-        *((history, 2 + width * (i + 1)) for i, history in enumerate(HISTORIES)),
-    ]
+    names = [*(["printed"] if section.printed(panel) else []), *HISTORIES]
+    sides = [(name, 2 + width * i) for i, name in enumerate(names)]
     heads = [rf"\multicolumn{{{width}}}{{c}}{{{side}}}" for side, _ in sides]
     rules = [rf"\cmidrule(lr){{{first}-{first + width - 1}}}" for _, first in sides]
-    names = [escape(metric) for metric in table.metrics] * 3
+    metrics = [escape(metric) for metric in table.metrics] * len(sides)
     title = table.title.partition(": ")[2] or table.title
     caption = escape(sentence(f"{title}: {table.panels[panel].label}"))
     lines = [
@@ -65,13 +63,13 @@ def _panel(section: Section, panel: str) -> str:
         rf"\label{{tab:{table.name}-{panel}}}",
         # No wider than the text.
         r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{l{'r' * 3 * width}r}}",
+        rf"\begin{{tabular}}{{l{'r' * len(metrics)}r}}",
         r"\toprule",
         f" & {' & '.join(heads)} & \\\\",
         " ".join(rules),
-        f" & {' & '.join(names)} & seeds \\\\",
+        f" & {' & '.join(metrics)} & seeds \\\\",
     ]
-    columns = 2 + 3 * width
+    columns = 2 + len(metrics)
     for group in table.groups:
         lines.append(r"\midrule")
         lines.append(
@@ -82,7 +80,7 @@ def _panel(section: Section, panel: str) -> str:
         lines += [r"\midrule", rf"\multicolumn{{{columns}}}{{l}}{{\emph{{without training}}}} \\"]
     for name, figures in section.yardsticks[panel].items():
         values = [figure(figures[column]) for column in table.columns]
-        blank = " & " * (width + 1)
+        blank = " & " * (1 + len(metrics) - len(values))
         lines.append(f"{escape(name.replace('_', ' '))}{blank}{' & '.join(values)} & \\\\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table*}", ""])
 
@@ -90,7 +88,8 @@ def _panel(section: Section, panel: str) -> str:
 def _row(section: Section, cell: Cell) -> str:
     table = section.table
     name = escape(table.rows[cell.key[2]].label + marks(cell))
-    printed = [figure(cell.printed[m]) if m in cell.printed else "--" for m in table.metrics]
+    shown = table.metrics if section.printed(cell.key[0]) else []
+    printed = [figure(cell.printed[m]) if m in cell.printed else "--" for m in shown]
     if cell.runs:
         values = [_figure(cell.figures[column]) for column in table.columns]
         count = str(len(cell.runs))
@@ -121,7 +120,6 @@ def _footnotes(section: Section, panel: str) -> str:
         if cell.runs and cell.settings > 1
     )
     chosen = CHOSEN.format(settings=settings) if settings else ""
-    source = section.table.source
-    printed = PRINTED.format(source=source) if source else ""
+    printed = PRINTED.format(source=section.table.source) if section.printed(panel) else ""
     caption = CAPTION.format(chosen=chosen, printed=printed)
     return f" {escape(caption)}{above}{marked}"

@@ -87,9 +87,10 @@ def _section(report: Report, section: Section) -> list[str]:
 
 def _panel(report: Report, section: Section, panel: str) -> str:
     table = section.table
+    printed = [f"printed {metric}" for metric in table.metrics] if section.printed(panel) else []
     head = [
         table.panels[panel].label,
-        *(f"printed {metric}" for metric in table.metrics),
+        *printed,
         *(" ".join(column.split("/")) for column in table.columns),
         "records",
     ]
@@ -99,15 +100,16 @@ def _panel(report: Report, section: Section, panel: str) -> str:
     for name, figures in section.yardsticks[panel].items():
         values = [figure(figures[column]) for column in table.columns]
         label = f"*{escape(name.replace('_', ' '))}, without training*"
-        rows.append([label, *[""] * len(table.metrics), *values, ""])
+        rows.append([label, *[""] * len(printed), *values, ""])
     return grid(head, rows)
 
 
 def _row(report: Report, section: Section, cell: Cell) -> list[str]:
     table = section.table
-    _, group, row = cell.key
+    panel, group, row = cell.key
     label = f"{table.groups[group].label} · {table.rows[row].label}"
-    printed = [figure(cell.printed[m]) if m in cell.printed else "" for m in table.metrics]
+    shown = table.metrics if section.printed(panel) else []
+    printed = [figure(cell.printed[m]) if m in cell.printed else "" for m in shown]
     values = [_figure(cell.figures[c]) if cell.runs else cell.state for c in table.columns]
     links = _links(report, cell.runs or cell.broken)
     tried = f", best of {cell.settings} settings: {setting(cell.chosen)}"

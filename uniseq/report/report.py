@@ -51,6 +51,10 @@ class Section:
         """Whether nothing was run for a panel."""
         return _bare(self.cells, panel)
 
+    def printed(self, panel: str) -> bool:
+        """Whether a printed number of a panel is at hand."""
+        return any(cell.printed for key, cell in self.cells.items() if key[0] == panel)
+
     def where(self, panel: str, group: str) -> str:
         """Data set and backbone in words."""
         return f"{self.table.panels[panel].label} · {self.table.groups[group].label}"
