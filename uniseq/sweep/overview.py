@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from uniseq.records.runs import Run, Runs, State
+from uniseq.report.text import duration
 
 ORDER: tuple[State, ...] = (
     *("finished", "pruned", "running", "failed", "cut off", "unreadable", "waiting"),
@@ -137,14 +138,6 @@ def render(found: Survey, title: str) -> RenderableType:
             table.add_row(Text(f"  {error['type']}: {error['message']}", style="red"))
     line = Text(summary(found))
     return Group(table, line) if table.row_count else Group(Text(title, style="bold"), line)
-
-
-def duration(seconds: float) -> str:
-    """Such as ``3 h 5 min``."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def _seconds_left(found: Sequence[Run], waiting: int) -> float | None:
