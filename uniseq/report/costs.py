@@ -43,12 +43,14 @@ def cost(runs: Iterable[Run]) -> Cost:
     )
 
 
-def by_part(runs: Sequence[Run]) -> dict[tuple[str, str], Cost]:
-    """The cost of all runs by data set and backbone, failed ones included."""
-    parts: dict[tuple[str, str], list[Run]] = defaultdict(list)
+def by_part(runs: Sequence[Run]) -> dict[tuple[str, ...], Cost]:
+    """The cost of all runs by data set, backbone and samples, failed ones included."""
+    parts: dict[tuple[str, ...], list[Run]] = defaultdict(list)
     for run in runs:
-        backbone = str(run.record.config["backbone"]["_target_"]).rpartition(".")[2]
-        parts[run.record.dataset.get("name", "no data"), backbone].append(run)
+        config = run.record.config
+        backbone = str(config["backbone"]["_target_"]).rpartition(".")[2]
+        samples = [str(config["dataset"]["samples"])] if "samples" in config["dataset"] else []
+        parts[run.record.dataset.get("name", "no data"), backbone, *samples].append(run)
     return {part: cost(parts[part]) for part in sorted(parts)}
 
 
