@@ -229,7 +229,8 @@ def _comparison(
 
 
 def _costs(report: Report) -> list[str]:
-    head = ["data set · backbone · samples", "runs", "epochs", "training", "validation", "in all", "memory"]
+    head = ["data set · backbone · samples", "runs", "epochs"]
+    head += ["training", "validation", "in all", "memory"]
     rows = [
         [
             escape(" · ".join(part)),
