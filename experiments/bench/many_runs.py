@@ -65,7 +65,8 @@ def main() -> None:
     ratios = sorted(found["ratio"] for found in rounds)
     print(f"ratio: {statistics.median(ratios):.2f} ({ratios[0]:.2f} – {ratios[-1]:.2f})")
     if arguments.output:
-        content = {"runs": arguments.runs, "cores": arguments.cores, "overrides": overrides}
+        kept = [each for each in overrides if not each.startswith("data_dir=")]  # of this machine
+        content = {"runs": arguments.runs, "cores": arguments.cores, "overrides": kept}
         arguments.output.write_text(json.dumps(content | {"rounds": rounds}, indent=1) + "\n")
 
 
