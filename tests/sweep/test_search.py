@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +22,7 @@ from uniseq.config.launching import VARIABLES
 from uniseq.errors import UniseqError
 from uniseq.records.store import read_record
 from uniseq.run import main
+from uniseq.sweep.search import outcome
 from uniseq.sweep.study import Study
 
 SEARCH = (
@@ -96,6 +99,23 @@ def test_it_says_what_was_best_and_the_command_for_it_trains_nothing(swept):
     done = subprocess.run([sys.executable, *rest], cwd=folder, env=ENVIRONMENT, capture_output=True)
     assert done.returncode == 0
     assert {path: path.stat().st_mtime_ns for path in records(folder)} == before
+
+
+def test_the_command_for_the_best_finds_ones_own_configs():
+    best = SimpleNamespace(params={"loss.beta": ".1"}, value=0.5)
+    study = SimpleNamespace(
+        search=SimpleNamespace(
+            title="mine",
+            watched="val/masked/NDCG@10",
+            command=["-cd", "my conf", "--multirun", "loss=wide"],
+            overrides=["loss=wide"],
+        ),
+        counts=Counter,
+        best=lambda: best,
+        exhausted=False,
+    )
+    expected = "python -m uniseq.run --config-dir 'my conf' --multirun loss=wide loss.beta=.1"
+    assert outcome(study).splitlines()[-1].strip() == expected
 
 
 def test_status_shows_each_search(swept, capsys):

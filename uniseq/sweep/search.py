@@ -87,7 +87,7 @@ def sweep(
             wait = min(2 * wait, LONGEST_WAIT_S) if idle else EVERY_S
     for study in studies:
         study.note()
-        print(_outcome(study))
+        print(outcome(study))
     if lines:
         raise UniseqError("\n".join(lines))
     return [best.value if (best := study.best()) else None for study in studies]
@@ -108,7 +108,7 @@ def _runs(studies: Sequence[Study]) -> list[Noted]:
     return [run for study in studies for run in read_plan(study.plan)[1]]
 
 
-def _outcome(study: Study) -> str:
+def outcome(study: Study) -> str:
     """What a search has come to, and the command that goes on with the best of it."""
     counts, best = study.counts(), study.best()
     done = ", ".join(f"{counts[state]} {state.name.lower()}" for state in OVER)
