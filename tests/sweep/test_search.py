@@ -217,7 +217,7 @@ def test_failures_are_a_line_each(tmp_path):
         ),
         (["+hydra.sweeper.search={loss.beta:'interval(0,1)'}"], "loss.beta: has no end"),
         (
-            ["hydra.sweeper.trails=3"],
+            ["+hydra.sweeper.trails=3"],
             "hydra.sweeper.trails: there is no such key; did you mean tri",
         ),
     ],
