@@ -45,6 +45,11 @@ def command(tmp_path, monkeypatch, capsys):
         ("loss.beta=true", "error: loss.beta: must be a number, not True"),
         ("loss.pairs=all", "error: loss.pairs: must be one of literal, separate, not 'all'"),
         ("dataset.samples=prefix", "error: dataset.samples: must be one of prefixes, sequences"),
+        (
+            "hydra.sweeper.max_batch=2",
+            "error: hydra.sweeper.max_batch: there is no such key; did you mean hydra.sweeper.max",
+        ),
+        ("hydra.rum.dir=x", "error: hydra.rum.dir: there is no such key; did you mean hydra.run.d"),
         ("loss.beta={", "error: loss.beta={: cannot be read: "),
         ("seed=one", "error: seed: must be an integer, not 'one'"),
         ("backbone.heads=3", "error: backbone.heads: must divide dim: 16 is not divisible by 3"),

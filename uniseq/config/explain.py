@@ -33,9 +33,9 @@ def explain_command(
     if own is not None:
         chosen.append(f"hydra.searchpath=[file://{own.resolve()}]")
     try:
-        valid = compose("config", overrides=chosen)
+        valid = compose("config", overrides=chosen, return_hydra_config=True)
     except Exception:  # one of the choices is the fault
-        valid = compose("config")
+        valid = compose("config", return_hydra_config=True)
     return explain(error, [o for o in overrides if o not in chosen], valid)
 
 
@@ -45,7 +45,7 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
     Args:
         error: from Hydra's composition.
         overrides: the command line, choices of groups left out.
-        valid: the config composed without them.
+        valid: the config composed without them, Hydra's own part included.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
@@ -62,7 +62,7 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
         return None
     for override in overrides:
         key = override.partition("=")[0].lstrip("+~")
-        if key.startswith("hydra") or "=" not in override:
+        if key.startswith("hydra/") or "=" not in override:
             continue
         key = key.partition("@")[0].replace("/", ".")
         if key not in str(error):
@@ -74,7 +74,9 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
         if known is _ABSENT and _is_argument(valid, key):
             return ConfigError(key, f"is not in the file; write +{key}=… to add it")
         if known is _ABSENT:
-            return ConfigError(key, f"there is no such key{nearest(key, _keys(valid))}")
+            hydras = key.startswith("hydra.")
+            options = [each for each in _keys(valid) if each.startswith("hydra.") == hydras]
+            return ConfigError(key, f"there is no such key{nearest(key, options)}")
     causes = [first_line(each) for each in (error, error.__cause__) if each is not None]
     return ConfigError("config", ": ".join(dict.fromkeys(causes)))
 
