@@ -132,6 +132,12 @@ def test_the_paper_s_grid_has_the_keys_that_apply(narrowed, runs, clashes, absen
     assert found.left_out[clashes:] == [f"{key}: {end}" for key in absent]
 
 
+def test_null_is_a_value_of_an_axis_that_is_always_crossed():
+    found = plan("+hydra.sweeper.params={loss.beta1:null,loss.beta2:[null,0]}")
+    assert [run.config["loss"]["beta2"] for run in found.runs] == [None, 0]
+    assert {run.config["loss"]["beta1"] for run in found.runs} == {None}
+
+
 def test_what_is_not_to_be_left_out_stops_the_sweep():
     with pytest.raises(ConfigError, match=r"backbone\.heads: must divide dim"):
         plan("backbone.heads=2,3")

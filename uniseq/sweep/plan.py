@@ -122,7 +122,9 @@ class Planner:
         kept = {names.get(key, key): values for key, values in params.items()}  # in its place
         left = {key: values for key, values in search.items() if key not in names}
         for key, values in (*params.items(), *search.items()):
-            if values is None or (isinstance(values, list | tuple | ListConfig) and not values):
+            # Of params null is a value; of a search it is an axis that was left empty.
+            absent = values is None and key in search
+            if absent or (isinstance(values, list | tuple | ListConfig) and not values):
                 raise ConfigError(f"hydra.sweeper: {key}", "has no values; list them, or leave it")
         for key in left:
             if "/" in key or key in self._loader.list_groups(""):
