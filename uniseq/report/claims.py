@@ -89,14 +89,7 @@ class LargestLoss(BaseModel):
         return [(row, self.without) for row in [*others, self.full]]
 
     def evidence(self, means: Means, decisive: Pair, several: bool, labels: Labels) -> str:
-        """The figures that it rests on.
-
-        Args:
-            means: by row.
-            decisive: one of the statements.
-            several: whether there were others.
-            labels: of the rows.
-        """
+        """The figures that it rests on; see :meth:`Beats.evidence`."""
         rival, _ = decisive
         full = means[self.full]
         left = " and ".join(

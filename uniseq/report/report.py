@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,7 +168,8 @@ def gather(folder: Path, out: Path, tables: Sequence[Table]) -> Report:
     runs, unreadable = read_runs(folder)
     if not runs and not unreadable:
         raise UniseqError(f"{folder}: has no record.json below it: name the folder of the runs")
-    return Report(folder, out, runs, unreadable, [_section(table, runs) for table in tables])
+    known = set().union(*(all_keys(run.record.config) for run in runs))
+    return Report(folder, out, runs, unreadable, [_section(table, runs, known) for table in tables])
 
 
 def marks(cell: Cell) -> str:
@@ -194,12 +195,12 @@ def _bare(cells: Mapping[Key, Cell], panel: str) -> bool:
     return all(cell.state == "not run" for key, cell in cells.items() if key[0] == panel)
 
 
-def _section(table: Table, runs: Sequence[Run]) -> Section:
+def _section(table: Table, runs: Sequence[Run], known: Set[str]) -> Section:
     cells = fill(table, runs)
     bare = [panel for panel in table.panels if table.panels[panel].optional and _bare(cells, panel)]
     table = table.without(bare)
     cells = {key: cell for key, cell in cells.items() if key[0] not in bare}
-    notes = [*_unknown(table, runs), *(note for cell in cells.values() for note in cell.notes)]
+    notes = [*_unknown(table, known), *(note for cell in cells.values() for note in cell.notes)]
     yardsticks = {panel: _yardsticks(table, panel, runs, notes) for panel in table.panels}
     return Section(
         table,
@@ -211,9 +212,8 @@ def _section(table: Table, runs: Sequence[Run]) -> Section:
     )
 
 
-def _unknown(table: Table, runs: Sequence[Run]) -> Iterator[str]:
+def _unknown(table: Table, known: Set[str]) -> Iterator[str]:
     """Of condition keys that no record has and that may be misspelt: they are null everywhere."""
-    known = set().union(*(all_keys(run.record.config) for run in runs))
     absent = sorted(table.condition_keys() - known)
     if absent:
         yield f"no record has the key {', '.join(absent)}, which conditions of this table name"

@@ -39,8 +39,6 @@ def run_once(cfg: DictConfig, root: Path) -> float | None:
         if not mine:
             return None
         run = runs.at_rest(id, plain["name"])
-        if run.fault is not None:
-            raise UniseqError(run.fault)
         record = run.record if is_over(run, plain) else finish(cfg, run)
         assert record is not None
         return record.best
@@ -75,7 +73,10 @@ def finish(cfg: DictConfig, run: Run, watchers: Sequence[Any] = ()) -> Record:
 
     Raises:
         Pruned: from a watcher that gives the run up.
+        UniseqError: when what the run left is damaged.
     """
+    if run.fault is not None:
+        raise UniseqError(run.fault)
     folder = run.folder
     resume = folder / LAST
     repeats = run.state == "finished"

@@ -55,8 +55,6 @@ def _record(taken: Taken, reports: Reports) -> Record:
             which may be more patient, would have done the same.
     """
     run = taken.run
-    if run.fault is not None:
-        raise UniseqError(run.fault)
     if run.record is not None and run.state == "pruned":
         reports.report(run.record.epochs)
         reports.give_up()
