@@ -8,11 +8,68 @@ import sys
 
 import numpy as np
 import pytest
+from lightning.pytorch import Callback
 
-from tests.config_runs import TINY
+from tests.config_runs import TINY, composed
 from tests.test_run import run
-from tests.wandb_files import offline_run
+from tests.wandb_files import offline_run, offline_runs
 from uniseq.records.store import read_record
+from uniseq.training import train
+
+
+class FullDisk(Callback):
+    """Ends the third epoch before its checkpoint is written."""
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if trainer.current_epoch == 2:
+            raise OSError(28, "No space left on device")
+
+
+def resumed(folder, *overrides):
+    """The record of a run of four epochs that was cut off in the third."""
+    cfg = composed([*TINY, "trainer.max_epochs=4", *overrides])
+    with pytest.raises(OSError, match="No space"):
+        train(cfg, folder, watchers=[FullDisk()])
+    return train(cfg, folder, folder / "checkpoints" / "last.ckpt")
+
+
+def test_csv_of_a_resumed_run_is_that_of_an_undisturbed_one(tmp_path):
+    resumed(tmp_path / "cut")
+    run(tmp_path / "whole", "trainer.max_epochs=4")
+    cut, whole = ((tmp_path / name / "metrics.csv").read_text() for name in ("cut", "whole"))
+    assert cut == whole
+
+
+def test_an_anew_begun_run_begins_its_csv_anew(tmp_path):
+    run(tmp_path, "trainer.max_epochs=2")
+    once = (tmp_path / "metrics.csv").read_text()
+    run(tmp_path, "trainer.max_epochs=2")
+    assert (tmp_path / "metrics.csv").read_text() == once
+
+
+def test_a_resumed_run_goes_on_with_its_wandb_run(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    record = resumed(tmp_path, "logger=wandb")
+    first, second = offline_runs(tmp_path)
+    assert first.settings["run_id"] == second.settings["run_id"]
+    assert record.environment["logger"]["run"] == second.settings["run_id"]
+    assert (first.finished, second.finished) == (1, 0)
+    rows = [
+        (row["epoch"], row["val/masked/HR@10"])
+        for row in second.history
+        if "val/masked/HR@10" in row
+    ]
+    assert rows == [(epoch["epoch"], epoch["val/masked/HR@10"]) for epoch in record.epochs[2:]]
+    kept = [row["epoch"] for row in first.history if "val/masked/HR@10" in row]
+    assert kept == [0, 1, 2]
+
+
+def test_a_wandb_run_of_ones_own_id_keeps_it(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    resumed(tmp_path, "logger=wandb", "+logger.id=my-own-id")
+    assert [each.settings["run_id"] for each in offline_runs(tmp_path)] == ["my-own-id"] * 2
 
 
 def test_csv_has_a_row_an_epoch(tmp_path):

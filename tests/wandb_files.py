@@ -41,8 +41,13 @@ class OfflineRun:
 
 def offline_run(folder: Path) -> OfflineRun:
     """The only one that a run left in its folder."""
-    (file,) = (folder / "wandb").glob("offline-run-*/run-*.wandb")
-    return OfflineRun(file)
+    (only,) = offline_runs(folder)
+    return only
+
+
+def offline_runs(folder: Path) -> list[OfflineRun]:
+    """Those that the processes of a run left in its folder, in order."""
+    return [OfflineRun(file) for file in sorted((folder / "wandb").glob("offline-run-*/*.wandb"))]
 
 
 def _entries(content: bytes) -> Iterator[bytes]:

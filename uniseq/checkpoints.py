@@ -26,6 +26,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         write_atomically(Path(path), buffer.getvalue())
 
 
+def steps_of(checkpoint: Path) -> int:
+    """How many training steps lie before it."""
+    whole = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
+    return int(whole["global_step"])
+
+
 class LastCheckpoint(ModelCheckpoint):
     """Keeps ``last.ckpt``, the state at the end of the latest epoch, to resume from.
 

@@ -104,6 +104,7 @@ def _train(
     import torch
     from lightning.pytorch import seed_everything
 
+    from uniseq.checkpoints import steps_of
     from uniseq.data.split import leakage
     from uniseq.history import History
     from uniseq.module import SequentialRecommender
@@ -147,6 +148,8 @@ def _train(
     data.share = share_of(trainer, data.batch_size, cfg.threads)
     record.environment["processes"] = data.share.world
     for logger in trainer.loggers:
+        if resume is not None and hasattr(logger, "resume"):
+            logger.resume(steps_of(resume))
         logger.log_hyperparams(record.config)
         record.environment["logger"] = {"type": type(logger).__name__, "run": logger.version}
     try:

@@ -1,5 +1,6 @@
-"""The W&B logger: epochs as the axis of its charts, and histograms."""
+"""The W&B logger: epochs as the axis of its charts, histograms, one run through interruptions."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,17 @@ class WandbLogger(LightningWandbLogger):
             begun.define_metric("epoch")
             begun.define_metric("*", step_metric="epoch")
         return super().experiment
+
+    def resume(self, step: int) -> None:
+        """Log to the W&B run that an interrupted run began in its folder.
+
+        Args:
+            step: unused, as W&B counts rows of its own.
+        """
+        folders = Path(self._wandb_init["dir"], "wandb").glob("*run-????????_??????-*")
+        begun = sorted(folder.name.removeprefix("offline-") for folder in folders)
+        if begun:
+            self._id = self._wandb_init["id"] = begun[-1].split("-", 2)[2]
 
     def log_histogram(
         self, name: str, low: float, high: float, counts: list[int], epoch: int
