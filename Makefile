@@ -21,7 +21,7 @@ run: $(INSTALLED)  ## train SASRec with the uniformity objective on synthetic da
 	$(BIN)/python -m uniseq.run trainer.max_epochs=40
 
 test: $(INSTALLED)  ## the tests: no network, no GPU, no data needed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-real: $(INSTALLED)  ## the tests on the benchmark files in UNISEQ_DATA_DIR
 	$(BIN)/python -m pytest -m real_data
