@@ -237,14 +237,23 @@ def test_the_same_records_give_the_same_bytes_wherever_they_lie(built, tmp_path)
     assert moved == before
 
 
-def test_an_optional_panel_is_shown_once_something_was_run(tmp_path):
+@pytest.mark.parametrize("ended", [{}, {"status": "failed", "test": {}, "epochs": []}])
+def test_an_optional_panel_is_shown_once_something_bears_on_a_claim(tmp_path, ended):
     optional = {"label": "Two", "conditions": {"dataset.file": "two.txt"}, "optional": True}
     ours = table(panels=table().model_dump()["panels"] | {"two": optional})
     on_disk(tmp_path / "0", record("ours"))
     before, files = build_report(tmp_path, tmp_path / "report", [ours])
     assert list(before.sections[0].table.panels) == ["one"]
     assert not [path for path in files if path.suffix != ".html" and "Two" in path.read_text()]
-    on_disk(tmp_path / "1", record("base", file="two.txt", status="failed", test={}, epochs=[]))
+    on_disk(tmp_path / "1", record("ours", file="two.txt"))  # alone, as another table's
+    alone, _ = build_report(tmp_path, tmp_path / "report", [ours])
+    assert list(alone.sections[0].table.panels) == ["one"]
+    assert {one.panel for one in alone.sections[0].verdicts} == {"one"}
+    unclaimed, _ = build_report(
+        tmp_path, tmp_path / "report", [ours.model_copy(update={"claims": []})]
+    )
+    assert list(unclaimed.sections[0].table.panels) == ["one", "two"]
+    on_disk(tmp_path / "2", record("base", file="two.txt", **ended))
     after, _ = build_report(tmp_path, tmp_path / "report", [ours])
     assert list(after.sections[0].table.panels) == ["one", "two"]
 

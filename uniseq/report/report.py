@@ -195,9 +195,25 @@ def _bare(cells: Mapping[Key, Cell], panel: str) -> bool:
     return all(cell.state == "not run" for key, cell in cells.items() if key[0] == panel)
 
 
+def _beside_the_point(
+    table: Table, cells: Mapping[Key, Cell], found: Sequence[Verdict]
+) -> Iterator[str]:
+    """Optional panels in which nothing failed, nor was run that bears on a claim.
+
+    Tables share runs: one that stands alone in a panel is there compared with nothing.
+    """
+    idle = {"not run", "run"} if table.claims else {"not run"}
+    for panel, part in table.panels.items():
+        states = {cell.state for key, cell in cells.items() if key[0] == panel}
+        judged = any(one.findings for one in found if one.panel == panel)
+        if part.optional and not judged and states <= idle:
+            yield panel
+
+
 def _section(table: Table, runs: Sequence[Run], known: Set[str]) -> Section:
     cells = fill(table, runs)
-    bare = [panel for panel in table.panels if table.panels[panel].optional and _bare(cells, panel)]
+    found = verdicts(table, cells)
+    bare = set(_beside_the_point(table, cells, found))
     table = table.without(bare)
     cells = {key: cell for key, cell in cells.items() if key[0] not in bare}
     notes = [*_unknown(table, known), *(note for cell in cells.values() for note in cell.notes)]
@@ -207,7 +223,7 @@ def _section(table: Table, runs: Sequence[Run], known: Set[str]) -> Section:
         cells,
         yardsticks,
         comparisons(table, cells),
-        verdicts(table, cells),
+        [one for one in found if one.panel not in bare],
         list(dict.fromkeys(notes)),
     )
 

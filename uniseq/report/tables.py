@@ -35,7 +35,8 @@ class Part(BaseModel):
     Args:
         label: for people.
         conditions: that its records meet, see :func:`uniseq.report.conditions.matches`.
-        optional: whether a row or panel is left out where nothing was run.
+        optional: whether a row is left out where it was not run, and a panel where nothing was
+            run that bears on a claim.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
