@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from omegaconf import DictConfig
 
@@ -17,6 +17,14 @@ from uniseq.errors import UniseqError
 from uniseq.records.record import Record, hash_config, watched
 from uniseq.records.store import write_ranks, write_record
 from uniseq.report.curve import draw_curve
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """A logger that goes on with the log of an interrupted run, as ours for CSV and W&B do."""
+
+    def resume(self, step: int) -> None:
+        """Keep what was logged before that training step."""
 
 
 def train(
@@ -147,9 +155,10 @@ def _train(
     trainer, stopping, best = _trainer(cfg, folder, start, [*kept, *watchers])
     data.share = share_of(trainer, data.batch_size, cfg.threads)
     record.environment["processes"] = data.share.world
+    steps = None if resume is None else steps_of(resume)
     for logger in trainer.loggers:
-        if resume is not None and hasattr(logger, "resume"):
-            logger.resume(steps_of(resume))
+        if steps is not None and isinstance(logger, GoesOn):
+            logger.resume(steps)
         logger.log_hyperparams(record.config)
         record.environment["logger"] = {"type": type(logger).__name__, "run": logger.version}
     try:

@@ -88,8 +88,8 @@ def _panel(section: Section, panel: str) -> str:
 def _row(section: Section, cell: Cell) -> str:
     table = section.table
     name = escape(table.rows[cell.key[2]].label + marks(cell))
-    shown = table.metrics if section.printed(cell.key[0]) else []
-    printed = [figure(cell.printed[m]) if m in cell.printed else "--" for m in shown]
+    metrics = section.printed(cell.key[0])
+    printed = [figure(cell.printed[m]) if m in cell.printed else "--" for m in metrics]
     if cell.runs:
         values = [_figure(cell.figures[column]) for column in table.columns]
         count = str(len(cell.runs))

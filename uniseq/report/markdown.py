@@ -87,7 +87,7 @@ def _section(report: Report, section: Section) -> list[str]:
 
 def _panel(report: Report, section: Section, panel: str) -> str:
     table = section.table
-    printed = [f"printed {metric}" for metric in table.metrics] if section.printed(panel) else []
+    printed = [f"printed {metric}" for metric in section.printed(panel)]
     head = [
         table.panels[panel].label,
         *printed,
@@ -108,8 +108,8 @@ def _row(report: Report, section: Section, cell: Cell) -> list[str]:
     table = section.table
     panel, group, row = cell.key
     label = f"{table.groups[group].label} · {table.rows[row].label}"
-    shown = table.metrics if section.printed(panel) else []
-    printed = [figure(cell.printed[m]) if m in cell.printed else "" for m in shown]
+    metrics = section.printed(panel)
+    printed = [figure(cell.printed[m]) if m in cell.printed else "" for m in metrics]
     values = [_figure(cell.figures[c]) if cell.runs else cell.state for c in table.columns]
     links = _links(report, cell.runs or cell.broken)
     tried = f", best of {cell.settings} settings: {setting(cell.chosen)}"

@@ -49,11 +49,12 @@ class Section:
 
     def bare(self, panel: str) -> bool:
         """Whether nothing was run for a panel."""
-        return _bare(self.cells, panel)
+        return all(c.state == "not run" for key, c in self.cells.items() if key[0] == panel)
 
-    def printed(self, panel: str) -> bool:
-        """Whether a printed number of a panel is at hand."""
-        return any(cell.printed for key, cell in self.cells.items() if key[0] == panel)
+    def printed(self, panel: str) -> Sequence[str]:
+        """The metrics with a column of printed numbers: none where a panel has no such number."""
+        there = any(cell.printed for key, cell in self.cells.items() if key[0] == panel)
+        return self.table.metrics if there else []
 
     def where(self, panel: str, group: str) -> str:
         """Data set and backbone in words."""
@@ -189,10 +190,6 @@ def _common(cells: Iterable[Cell]) -> dict[str, Any]:
         for key, value in first.items()
         if all(key in other and other[key] == value for other in rest)
     }
-
-
-def _bare(cells: Mapping[Key, Cell], panel: str) -> bool:
-    return all(cell.state == "not run" for key, cell in cells.items() if key[0] == panel)
 
 
 def _beside_the_point(
