@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.paths import conf_dir
 from uniseq.records.record import Record
-from uniseq.training import train
+from uniseq.training.train import train
 
 # A data set on which an epoch takes a tenth of a second.
 TINY = (

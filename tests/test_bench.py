@@ -11,11 +11,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from uniseq.backbones import Caser, GRU4Rec, SASRec
-from uniseq.backbones.ragged import pack
+from uniseq.backbones.kernels.packing import pack
 from uniseq.batch import SequenceBatch
 from uniseq.losses import BCELoss, UniformityLoss
-from uniseq.module import SequentialRecommender
 from uniseq.similarity import Cosine
+from uniseq.training.module import SequentialRecommender
 
 BENCH = Path(__file__).parents[1] / "experiments" / "bench"
 HISTORIES = [[1, 2, 3], [4], [5, 6, 7, 8, 9, 10], [2, 3]]

@@ -15,7 +15,7 @@ import pytest
         ("uniseq.ranking", ["lightning", "hydra"]),
         ("uniseq.records.store", ["torch", "lightning", "hydra"]),
         ("uniseq.report.__main__", ["torch", "lightning", "hydra", "matplotlib", "scipy"]),
-        ("uniseq.report.console", ["torch", "lightning", "hydra", "matplotlib"]),
+        ("uniseq.training.summary", ["torch", "lightning", "hydra", "matplotlib"]),
     ],
 )
 def test_a_part_loads_only_what_it_needs(module, absent):

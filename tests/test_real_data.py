@@ -9,8 +9,8 @@ from tests.config_runs import composed
 from tests.data.cases import samples_of
 from uniseq.config.check import build
 from uniseq.data.samples import Prefixes
-from uniseq.training import train
-from uniseq.yardsticks import yardsticks
+from uniseq.training.train import train
+from uniseq.training.yardsticks import yardsticks
 
 pytestmark = [
     pytest.mark.real_data,

@@ -74,7 +74,7 @@ def _save(options: argparse.Namespace) -> str:
 
 def _report(options: argparse.Namespace, entity: str | None) -> Any:
     try:
-        wandb_report = importlib.import_module("uniseq.wandb_report")
+        wandb_report = importlib.import_module("uniseq.loggers.wandb_report")
     except ModuleNotFoundError as error:
         raise UniseqError(
             f"there is no package {error.name}; pip install 'uniseq[wandb]'"

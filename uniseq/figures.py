@@ -8,7 +8,7 @@ from pathlib import Path
 from uniseq.errors import DataError, UniseqError
 from uniseq.records.record import Record
 from uniseq.records.store import RECORD, read_record
-from uniseq.report.figure1 import Curve, draw_figure1
+from uniseq.report.writing.figure1 import Curve, draw_figure1
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

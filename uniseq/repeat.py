@@ -13,10 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from uniseq.config.check import build, check_config
 from uniseq.config.paths import conf_dir
 from uniseq.errors import DataError, UniseqError
-from uniseq.lean import load_trainer
 from uniseq.records.record import Record
 from uniseq.records.store import RECORD, read_record
-from uniseq.training import train
+from uniseq.startup import load_trainer
+from uniseq.training.train import train
 
 DATA_DIR = "UNISEQ_DATA_DIR"
 
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # one's own classes
     load_trainer()
-    from uniseq.processes import leads  # loads Lightning
+    from uniseq.training.processes import leads  # loads Lightning
 
     data_dir = os.environ.get(DATA_DIR) if options.data_dir is None else str(options.data_dir)
     equal = True

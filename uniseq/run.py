@@ -14,9 +14,9 @@ from uniseq.config.explain import explain_command
 from uniseq.config.launching import BASIC
 from uniseq.config.paths import conf_dir, own_conf
 from uniseq.errors import ConfigError, UniseqError
-from uniseq.lean import load_trainer
 from uniseq.records.store import RECORD
-from uniseq.training import train
+from uniseq.startup import load_trainer
+from uniseq.training.train import train
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 GO_ON = (
@@ -30,19 +30,19 @@ def _job(cfg: DictConfig) -> float | None:
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
         if hydra_config.launcher._target_ != BASIC:
-            from uniseq.sweep.orphan import end_with_parent
+            from uniseq.sweep.processes import end_with_parent
 
             end_with_parent()
         root = Path(hydra_config.sweep.dir)
         if cfg.trial is not None:
-            from uniseq.sweep.trial import run_trial
+            from uniseq.sweep.search.trial import run_trial
 
             return run_trial(cfg, root)
-        from uniseq.sweep.once import run_once
+        from uniseq.sweep.worker import run_once
 
         return run_once(cfg, root)
-    from uniseq.processes import leads
-    from uniseq.report.console import print_summary
+    from uniseq.training.processes import leads
+    from uniseq.training.summary import print_summary
 
     folder = Path(hydra_config.runtime.output_dir)
     record = train(cfg, folder)

@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from uniseq.errors import DataError, UniseqError
-from uniseq.records.runs import SWEEPS, Runs
+from uniseq.records.folders import SWEEPS, Runs
 from uniseq.sweep.notes import read_plan
-from uniseq.sweep.overview import render, survey
+from uniseq.sweep.survey import render, survey
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

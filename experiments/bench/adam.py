@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from uniseq.adam import RowwiseAdam
-from uniseq.table import Table
+from uniseq.embedding.rowwise_adam import RowwiseAdam
+from uniseq.embedding.table import Table
 
 DIM, IDS = 64, 2500
 

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 if TYPE_CHECKING:
     from uniseq.data.datamodule import SequenceDataModule
-    from uniseq.module import SequentialRecommender
+    from uniseq.training.module import SequentialRecommender
 
 
 def compose(overrides: Sequence[str]) -> DictConfig:
@@ -24,7 +24,7 @@ def recommender(cfg: DictConfig, data: "SequenceDataModule") -> "SequentialRecom
     from lightning.pytorch import seed_everything
 
     from uniseq.config.check import build
-    from uniseq.module import SequentialRecommender
+    from uniseq.training.module import SequentialRecommender
 
     seed_everything(0, verbose=False)
     return SequentialRecommender(

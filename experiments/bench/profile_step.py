@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=200)
     options, overrides = parser.parse_known_args()
-    from uniseq.lean import load_trainer
+    from uniseq.startup import load_trainer
 
     load_trainer()
     import torch

@@ -24,7 +24,7 @@ MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
 began = time.perf_counter()
-from uniseq.data import log, raw
+from uniseq.data.sources import readers, raw
 path = Path(sys.argv[1])
 reader = log.AmazonRatings() if path.suffix == ".csv" else log.AmazonReviews()
 source = raw.RawLog(reader, path.name, data_dir=str(path.parent))

@@ -35,7 +35,7 @@ from protocol import BARE, peak_rss_mb
 
 if TYPE_CHECKING:
     from uniseq.data.datamodule import SequenceDataModule
-    from uniseq.module import SequentialRecommender
+    from uniseq.training.module import SequentialRecommender
 
 Figures = dict[str, Any]
 
@@ -102,7 +102,7 @@ def train(times: int) -> Figures:
     """Train for an epoch, or for some steps of one."""
     from lightning.pytorch import Callback, LightningModule, Trainer
 
-    from uniseq.memory import HostMemoryTrim
+    from uniseq.training.callbacks.memory_trim import HostMemoryTrim
 
     class Clock(Callback):
         """Counts steps and triplets once the first steps are over."""
@@ -152,8 +152,8 @@ def rank(times: int) -> Figures:
 
 def yardsticks(times: int) -> Figures:
     """The rankings without training."""
-    from uniseq import yardsticks as implementation
     from uniseq.config.check import build
+    from uniseq.training import yardsticks as implementation
 
     data = build(config(times).dataset)
     users = len(data.split.test.users)
@@ -177,7 +177,7 @@ def measure(stage: str, times: int, threads: int) -> Figures:
     """One stage in this process."""
     import torch
 
-    from uniseq.lean import load_trainer
+    from uniseq.startup import load_trainer
 
     load_trainer()
     torch.set_num_threads(threads)

@@ -34,9 +34,9 @@ def one_run(overrides: list[str]) -> None:
     """Train one step in this process, print what it took, and leave."""
     began = float(os.environ.get(BEGAN, time.time()))
     import uniseq.run
-    import uniseq.training
+    import uniseq.training.train
 
-    make_trainer = uniseq.training._trainer
+    make_trainer = uniseq.training.train._trainer
 
     def with_clock(*arguments):
         from lightning.pytorch import Callback
@@ -53,7 +53,7 @@ def one_run(overrides: list[str]) -> None:
         trainer.callbacks.append(Clock())
         return trainer, *rest
 
-    uniseq.training._trainer = with_clock
+    uniseq.training.train._trainer = with_clock
     with tempfile.TemporaryDirectory() as folder:
         sys.argv = ["uniseq", f"hydra.run.dir={folder}", *overrides]
         uniseq.run.main()

@@ -24,7 +24,7 @@ from protocol import BARE, Answer, Hold, holding, take_stdout, worker_options
 
 if TYPE_CHECKING:
     from uniseq.data.datamodule import SequenceDataModule
-    from uniseq.module import SequentialRecommender
+    from uniseq.training.module import SequentialRecommender
 
 # Caser with what RecBole's has: an embedding for each user of the file, and ReLU at the end.
 MODELS = {
@@ -118,13 +118,13 @@ def main() -> None:
     arguments = parser.parse_args()
     reply = take_stdout()
 
-    from uniseq.lean import load_trainer
+    from uniseq.startup import load_trainer
 
     load_trainer()  # as the command line does
     import torch
     from lightning.pytorch import Callback, Trainer
 
-    from uniseq.memory import HostMemoryTrim
+    from uniseq.training.callbacks.memory_trim import HostMemoryTrim
 
     torch.set_num_threads(arguments.threads)
     module, data = prepare(arguments)

@@ -25,22 +25,22 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run all that the command line asks for."""
         from uniseq.sweep.grid import sweep
-        from uniseq.sweep.live import check_options
+        from uniseq.sweep.launch import check_options
 
         check_options(self.options)
         return sweep(arguments, self.config, self.hydra_context, self.task_function, **self.options)
 
 
 class OptunaSweeper(GridSweeper):
-    """See :mod:`uniseq.sweep.search`, which is loaded only when a sweep starts."""
+    """See :mod:`uniseq.sweep.search.sweeper`, which is loaded only when a sweep starts."""
 
     def sweep(self, arguments: list[str]) -> Any:
         """Search within what the command line leaves open."""
         if find_spec("optuna") is None:
             raise UniseqError("hydra/sweeper=optuna needs Optuna: pip install 'uniseq[optuna]'")
-        from uniseq.sweep.live import check_options
-        from uniseq.sweep.search import sweep
-        from uniseq.sweep.searches import LEAST
+        from uniseq.sweep.launch import check_options
+        from uniseq.sweep.search.plan import LEAST
+        from uniseq.sweep.search.sweeper import sweep
 
         check_options(self.options, LEAST)
         return sweep(arguments, self.config, self.hydra_context, self.task_function, **self.options)

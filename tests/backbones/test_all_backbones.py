@@ -15,7 +15,7 @@ from tests.config_runs import composed
 from uniseq.batch import SequenceBatch
 from uniseq.config.check import build, check_config
 from uniseq.config.paths import conf_dir
-from uniseq.module import SequentialRecommender
+from uniseq.training.module import SequentialRecommender
 
 DIM = 16
 NUM_ITEMS = 12

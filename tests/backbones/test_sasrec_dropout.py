@@ -5,7 +5,7 @@ import torch
 
 from tests.backbones.cases import assert_share, batch_of, embeddings, sasrec
 from tests.losses.cases import relative_error
-from uniseq.backbones.ragged import pack
+from uniseq.backbones.kernels.packing import pack
 
 BATCH = batch_of([1] * 400 + [3] * 30)
 BRANCHES = ["qkv", "out", "norm1", "up", "down", "norm2"]

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from tests.config_runs import TINY, composed
 from uniseq.config.check import check_config
 from uniseq.config.paths import conf_dir
-from uniseq.training import train
+from uniseq.training.train import train
 
 CONF = conf_dir()
 FILES = sorted(CONF.glob("**/*.yaml"))

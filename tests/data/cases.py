@@ -7,8 +7,8 @@ from tests.references import flat_and_offsets
 from uniseq.data.batches import RankingBatches
 from uniseq.data.negatives import Negatives
 from uniseq.data.sequences import Sequences, take_ranges
+from uniseq.data.sources.synthetic import Synthetic
 from uniseq.data.split import HeldOut
-from uniseq.data.synthetic import Synthetic
 
 ITEMS = 9
 

@@ -9,8 +9,8 @@ import pytest
 from tests.data.cases import ListSource, tiny_synthetic
 from tests.references import batch_histories
 from uniseq.data import sequences as implementation
-from uniseq.data import synthetic
 from uniseq.data.datamodule import SequenceDataModule
+from uniseq.data.sources import synthetic
 
 
 def ranked(loader):

@@ -18,8 +18,8 @@ from uniseq.backbones import SASRec
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.distributed import Share
 from uniseq.losses import BCELoss, InfoNCELoss, Triplets, UniformityLoss
-from uniseq.module import SequentialRecommender
 from uniseq.similarity import Cosine, Dot
+from uniseq.training.module import SequentialRecommender
 
 STEPS, WORLD = 5, 2
 NUM_ITEMS = 30

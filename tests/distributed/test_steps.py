@@ -9,9 +9,9 @@ import torch
 
 from tests.distributed.cases import CASES, STEPS, WORLD, results
 from tests.losses.cases import relative_error
-from tests.test_module import recommender, training_batch
+from tests.training.test_module import recommender, training_batch
 from uniseq.distributed import Share
-from uniseq.module import SequentialRecommender
+from uniseq.training.module import SequentialRecommender
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from uniseq.errors import DataError
-from uniseq.records.record import Record, hash_config
+from uniseq.records.identity import hash_config
+from uniseq.records.record import Record
 from uniseq.records.store import read_record, write_atomically, write_ranks, write_record
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from uniseq.records.record import Record, hash_config
+from uniseq.records.identity import hash_config
+from uniseq.records.record import Record
 from uniseq.records.store import write_ranks, write_record
-from uniseq.report.runs import Run
+from uniseq.report.entries import Run
 from uniseq.report.tables import Table
 
 USERS = 8

@@ -13,7 +13,7 @@ from tests.report.cases import on_disk, record, table
 from uniseq.records.store import read_record
 from uniseq.report.__main__ import main
 from uniseq.report.build import build_report
-from uniseq.report.runs import read_runs
+from uniseq.report.entries import read_runs
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 SPHERE = [

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 """The table files: faults are named, and those of the repository select what they say."""
 
 import pytest
@@ -43,6 +45,8 @@ CELLS = [
     ("table3", None, (*UNIFORM, "trainer.max_epochs=45")),
 ]
 
+EXAMPLES = Path(__file__).parents[2] / "experiments" / "examples"
+
 
 @pytest.mark.parametrize(("name", "row", "overrides"), CELLS)
 def test_a_run_falls_into_the_one_cell_that_is_meant(name, row, overrides):
@@ -64,7 +68,7 @@ def test_a_run_falls_into_the_one_cell_that_is_meant(name, row, overrides):
 
 
 def test_the_example_takes_ones_own_loss():
-    (ours,) = read_tables(TABLES.parent / "examples" / "own_table.yaml")
+    (ours,) = read_tables(EXAMPLES / "own_table.yaml")
     own = ["loss=custom", "loss._target_=own_loss.MarginLoss", "+loss.margin=.2"]
     for row, overrides in (("margin", own), ("bce", ["loss=bce"])):
         config = OmegaConf.to_container(composed(overrides), resolve=True)

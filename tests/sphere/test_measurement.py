@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from tests.sphere.test_lists import flat
+from tests.ranking.test_lists import flat
 from tests.sphere.test_pairs import normal
 from uniseq.sphere import alignment, effective_rank, measure, pair_statistics
 

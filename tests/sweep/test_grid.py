@@ -13,11 +13,11 @@ from lightning.pytorch import Callback
 from tests.config_runs import TINY, composed, undated
 from uniseq import status
 from uniseq.config.launching import VARIABLES
+from uniseq.records.folders import Run, Runs
 from uniseq.records.record import Record
-from uniseq.records.runs import Run, Runs
 from uniseq.records.store import read_record, write_record
-from uniseq.sweep.once import finish, is_over, run_once
-from uniseq.sweep.overview import Survey, summary, survey
+from uniseq.sweep.survey import Survey, summary, survey
+from uniseq.sweep.worker import finish, is_over, run_once
 
 
 class UncompletedJobError(RuntimeError):

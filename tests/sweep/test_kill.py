@@ -73,7 +73,7 @@ def test_a_sweep_killed_at_any_moment_loses_nothing(launcher, tmp_path, undistur
 def test_a_process_ends_with_the_one_that_started_it():
     child = (
         "import time\n"
-        "from uniseq.sweep.orphan import end_with_parent\n"
+        "from uniseq.sweep.processes import end_with_parent\n"
         "end_with_parent()\n"
         "print('begun', flush=True)\n"
         "time.sleep(60)\n"

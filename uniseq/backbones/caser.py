@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from uniseq.backbones.dropout import dropout_masks
-from uniseq.backbones.windows import HorizontalFilters
+from uniseq.backbones.kernels.dropout import dropout_masks
+from uniseq.backbones.kernels.windows import HorizontalFilters
 from uniseq.batch import SequenceBatch
+from uniseq.embedding.table import Table
 from uniseq.errors import require_positive, require_rate
-from uniseq.table import Table
 
 # Windows whose history has up to so many items share a kernel.
 CAPACITIES = (8, 16, 32)

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from uniseq.backbones.dropout import dropout_masks
-from uniseq.backbones.recurrent import GRULayer
+from uniseq.backbones.kernels.dropout import dropout_masks
+from uniseq.backbones.kernels.gru import GRULayer
 from uniseq.batch import SequenceBatch
 from uniseq.errors import require_positive, require_rate
 

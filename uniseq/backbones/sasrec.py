@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from uniseq.backbones.attention import CausalAttention, LastAttention
-from uniseq.backbones.dropout import dropout_masks
-from uniseq.backbones.ragged import Packing, pack
+from uniseq.backbones.kernels.attention import CausalAttention, LastAttention
+from uniseq.backbones.kernels.dropout import dropout_masks
+from uniseq.backbones.kernels.packing import Packing, pack
 from uniseq.batch import SequenceBatch
 from uniseq.errors import ConfigError, require_positive, require_rate
 

@@ -21,6 +21,7 @@ from pydantic_core import SchemaError
 
 from uniseq.config.schema import RankingConfig, RunConfig
 from uniseq.errors import ConfigError, UniseqError
+from uniseq.records.identity import current_name
 
 # Arguments that the glue supplies, so that a node need not.
 SUPPLIED = {"logger": {"save_dir"}}
@@ -153,7 +154,7 @@ def _load(target: str) -> Any:
     log = logging.getLogger("hydra.utils")
     before, log.disabled = log.disabled, True
     try:
-        return get_object(target)
+        return get_object(current_name(target))
     except Exception as error:
         cause: BaseException = error
         while cause.__cause__ is not None:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.check import build, check_config
 from uniseq.errors import ConfigError, UniseqError
-from uniseq.lean import load_trainer
+from uniseq.startup import load_trainer
 
 
 class Preflight(Callback):

@@ -14,7 +14,7 @@ from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
 from uniseq.data.negatives import Negatives
 from uniseq.data.samples import Prefixes, Samples, WholeSequences
 from uniseq.data.sequences import Sequences, take_parts, without_repeats
-from uniseq.data.sources import Source
+from uniseq.data.sources.base import Source
 from uniseq.data.split import HeldOut, Split, by_time, leave_one_out, sample_users
 from uniseq.distributed import Share
 from uniseq.errors import ConfigError, DataError, require_positive

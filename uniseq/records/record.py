@@ -1,6 +1,5 @@
 """The record of one run: all that tables and figures are made from."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -72,14 +71,3 @@ def watched(config: Mapping[str, Any]) -> str:
     """The validation figure that a run with this config goes by, such as ``val/masked/NDCG@10``."""
     ranking = config["ranking"]
     return f"val/{ranking['history']}/{ranking['monitor']}"
-
-
-def hash_config(identity: dict[str, Any]) -> str:
-    """A short hash of the part of a config that determines a result."""
-    text = json.dumps(identity, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def run_id(config_hash: str, fingerprint: str) -> str:
-    """What tells a run from all others: its config's hash and the fingerprint of its data."""
-    return hashlib.sha256(f"{config_hash} {fingerprint}".encode()).hexdigest()[:12]

@@ -9,8 +9,8 @@ from uniseq.errors import UniseqError
 from uniseq.report.build import build_report
 from uniseq.report.tables import read_tables
 
-# In a checkout; they do not travel in the wheel.
-TABLES = Path(__file__).parents[2] / "experiments" / "tables"
+# The paper's.
+TABLES = Path(__file__).parent / "paper"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=TABLES,
         metavar="PLACE",
-        help="a table file, or a folder of such (default: experiments/tables of the checkout)",
+        help="a table file, or a folder of such (default: the paper's)",
     )
     return parser
 

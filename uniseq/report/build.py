@@ -5,14 +5,14 @@ from pathlib import Path
 
 from uniseq.errors import UniseqError
 from uniseq.records.store import write_atomically
-from uniseq.report.csvfile import csv_claims, csv_table, csv_tests
-from uniseq.report.curves import figure1_curves
-from uniseq.report.figure1 import draw_figure1
-from uniseq.report.html import page
-from uniseq.report.latex import latex_table
-from uniseq.report.markdown import markdown
-from uniseq.report.report import Report, gather
+from uniseq.report.contents import Report, gather
 from uniseq.report.tables import Table
+from uniseq.report.writing.charts import figure1_curves
+from uniseq.report.writing.csv_files import csv_claims, csv_table, csv_tests
+from uniseq.report.writing.figure1 import draw_figure1
+from uniseq.report.writing.html import page
+from uniseq.report.writing.latex import latex_table
+from uniseq.report.writing.markdown import markdown
 
 
 def build_report(folder: Path, out: Path, tables: Sequence[Table]) -> tuple[Report, list[Path]]:

@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from uniseq.report.conditions import matches
-from uniseq.report.runs import Run, setting_of, validations
+from uniseq.report.entries import Run, setting_of, validations
 from uniseq.report.tables import Key, Table
 
 
@@ -36,7 +36,7 @@ class Setting:
         runs: one a seed, in the order of the seeds.
         values: of the keys in which the settings differ.
         validation: that it was chosen or passed over by, see
-            :func:`uniseq.report.runs.validations`.
+            :func:`uniseq.report.entries.validations`.
     """
 
     runs: tuple[Run, ...]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from uniseq.report.text import change, figure
+from uniseq.formatting import change, figure
 
 Means = Mapping[str, float]
 Labels = Mapping[str, str]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from uniseq.records.identity import first_name
+
 Conditions = Mapping[str, Any]
 
 
@@ -15,7 +17,9 @@ def matches(config: Mapping[str, Any], *conditions: Conditions) -> bool:
             ``{not: value or list}``. A key that the config has not is null.
     """
     return all(
-        _holds(value_at(config, key), wanted) for each in conditions for key, wanted in each.items()
+        _holds(_known(key, value_at(config, key)), _known(key, wanted))
+        for each in conditions
+        for key, wanted in each.items()
     )
 
 
@@ -36,6 +40,17 @@ def value_at(config: Mapping[str, Any], key: str) -> Any:
             return None
         value = value[name]
     return value
+
+
+def _known(key: str, value: Any) -> Any:
+    """Classes by the name that records have for them, whichever the condition was written with."""
+    if not key.endswith("_target_"):
+        return value
+    if isinstance(value, list):
+        return [_known(key, each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: _known(key, each) for name, each in value.items()}
+    return first_name(value) if isinstance(value, str) else value
 
 
 def _holds(value: Any, wanted: Any) -> bool:

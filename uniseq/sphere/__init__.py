@@ -5,7 +5,7 @@ not defined (fewer than two vectors, all of them zero, all values equal) it is N
 that is none.
 """
 
-from uniseq.sphere.lists import ListStatistics, list_statistics, top_items
+from uniseq.ranking.lists import ListStatistics, list_statistics, top_items
 from uniseq.sphere.measurement import measure
 from uniseq.sphere.norms import NormStatistics, norm_statistics
 from uniseq.sphere.pairs import PairStatistics, alignment, directions, pair_statistics

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniseq.sphere.lists import list_statistics, top_items
+from uniseq.ranking.lists import list_statistics, top_items
 from uniseq.sphere.norms import norm_statistics
 from uniseq.sphere.pairs import alignment, directions, pair_statistics
 from uniseq.sphere.spectrum import effective_rank

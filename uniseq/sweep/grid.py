@@ -13,13 +13,13 @@ from omegaconf import DictConfig
 
 from uniseq.config.preflight import make_folder
 from uniseq.errors import UniseqError
-from uniseq.lean import load_trainer
-from uniseq.records.runs import Run, Runs
-from uniseq.sweep.live import EVERY_S, check_sweep, faults, launch, overview, quiet_launcher
+from uniseq.records.folders import Run, Runs
+from uniseq.startup import load_trainer
+from uniseq.sweep.launch import EVERY_S, check_sweep, faults, launch, overview, quiet_launcher
 from uniseq.sweep.notes import keep_plan
-from uniseq.sweep.once import is_over
-from uniseq.sweep.overview import Named
 from uniseq.sweep.plan import Planned, Planner
+from uniseq.sweep.survey import Named
+from uniseq.sweep.worker import is_over
 
 
 def sweep(

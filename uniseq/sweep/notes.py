@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uniseq.errors import DataError
-from uniseq.records.runs import SWEEPS
+from uniseq.records.folders import SWEEPS
 from uniseq.records.store import write_atomically
-from uniseq.sweep.overview import Named
+from uniseq.sweep.survey import Named
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,9 @@ from uniseq.config.check import build
 from uniseq.config.explain import explain_command
 from uniseq.config.paths import conf_dir, own_conf
 from uniseq.config.preflight import try_out
-from uniseq.config.schema import identity
 from uniseq.errors import ConfigError
-from uniseq.records.record import hash_config, run_id
-from uniseq.sweep.space import with_values
+from uniseq.records.identity import hash_config, identity, run_id
+from uniseq.sweep.search.space import with_values
 
 # A run of a sweep draws no bar, and leaves nothing but what its own folder holds.
 QUIET = (
@@ -38,7 +37,7 @@ class Planned:
     """A run to be done.
 
     Args:
-        id: see :func:`uniseq.records.record.run_id`.
+        id: see :func:`uniseq.records.identity.run_id`.
         name: of its folder, for people.
         overrides: the command line of this run alone.
         config: resolved.

@@ -1,0 +1,1 @@
+"""The item table, and the optimizer that pays for the rows touched."""

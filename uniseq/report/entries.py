@@ -1,0 +1,96 @@
+"""The runs below a folder: their records, and what makes several of them one setting."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from uniseq.errors import DataError
+from uniseq.records.identity import identity
+from uniseq.records.record import Record
+from uniseq.records.store import RECORD, read_record
+
+# Parts of a run's identity that say what else is measured, or where and how fast, and that no
+# figure depends on.
+ASIDE = ("ranking.ks", "dataset.eval_batch_size", "dataset.source.url")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A record and its file."""
+
+    path: Path
+    record: Record
+
+    @property
+    def setting(self) -> str:
+        """What this run shares with those that differ in nothing but the seed: config and data."""
+        kept = setting_of(self.record.config)
+        return json.dumps([kept, self.record.dataset.get("fingerprint")], sort_keys=True)
+
+    @property
+    def capped(self) -> bool:
+        """Whether the epoch cap ended training, not early stopping."""
+        return (self.record.stopped or "").startswith("cap of")
+
+    @property
+    def changed(self) -> bool:
+        """Whether it was made from a checkout with changes that are in no commit."""
+        return "-" in str(self.record.environment.get("commit"))
+
+
+def read_runs(folder: Path) -> tuple[list[Run], list[DataError]]:
+    """All runs below a folder, however it is laid out, and the records that cannot be read."""
+    runs: list[Run] = []
+    unreadable: list[DataError] = []
+    for path in sorted(folder.rglob(RECORD)):
+        try:
+            runs.append(Run(path, _whole(path, read_record(path))))
+        except DataError as error:
+            unreadable.append(error)
+    return runs, unreadable
+
+
+def _whole(path: Path, record: Record) -> Record:
+    """The record, unless a figure that every finished run has is not there."""
+    if record.status == "finished":
+        watched = [epoch.get(record.watched) for epoch in record.epochs]
+        figures: list[Any] = [*watched, *record.test.values()]
+        if not watched or not all(isinstance(value, float | int) for value in figures):
+            raise DataError(path, "is finished, but has no epoch or a figure that is no number")
+    return record
+
+
+def setting_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a config that determines a figure, by dotted key, seeds left out."""
+    kept = flatten(identity(config))
+    del kept["seed"]
+    # The data module's seed follows the run's; one given by hand is a setting.
+    if config["dataset"]["seed"] == config["seed"]:
+        del kept["dataset.seed"]
+    return {key: value for key, value in kept.items() if key not in ASIDE}
+
+
+def validations(groups: Sequence[Sequence[Run]]) -> list[float]:
+    """The best watched figure of each group of runs: the mean over the seeds that all groups have.
+
+    A setting that was run with more seeds, or luckier ones, is so neither better nor worse for it.
+    Where there is no such seed each has the mean over its own.
+    """
+    seeds = [{run.record.seed for run in runs} for runs in groups]
+    common = set.intersection(*seeds) if seeds else set()
+    return [
+        mean(run.record.best for run in runs if not common or run.record.seed in common)
+        for runs in groups
+    ]
+
+
+def flatten(config: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """A nested config by dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        where = f"{path}.{key}" if path else key
+        flat |= flatten(value, where) if isinstance(value, dict) else {where: value}
+    return flat

@@ -1,0 +1,1 @@
+"""Whether a claim holds: paired tests and their corrections."""

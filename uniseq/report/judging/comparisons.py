@@ -1,0 +1,66 @@
+"""A table's own row against the best of the others, tested user by user."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from uniseq.errors import DataError
+from uniseq.report.cells import Cell
+from uniseq.report.entries import validations
+from uniseq.report.judging.paired import paired
+from uniseq.report.judging.significance import Difference, holm
+from uniseq.report.tables import Key, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Ours against the best baseline of a panel and group.
+
+    Args:
+        ours: the cell.
+        baseline: the best other cell on validation; None where none was run.
+        differences: by figure, such as ``masked/HR@10``.
+        corrected: p by figure, corrected for all tests of the table.
+        problem: why nothing could be tested.
+    """
+
+    ours: Cell
+    baseline: Cell | None
+    differences: dict[str, Difference] = field(default_factory=dict)
+    corrected: dict[str, float] = field(default_factory=dict)
+    problem: str | None = None
+
+
+def comparisons(table: Table, cells: Mapping[Key, Cell]) -> list[Comparison]:
+    """Every comparison of a table, with Holm's correction over all its tests."""
+    if table.ours is None:
+        return []
+    ours = table.ours
+    made = [
+        _comparison(table, cells, (panel, group, ours))
+        for panel in table.panels
+        for group in table.groups
+        if (panel, group, ours) in cells
+    ]
+    raw = [each.p for comparison in made for each in comparison.differences.values()]
+    corrected = iter(holm(raw))
+    return [
+        replace(one, corrected={name: next(corrected) for name in one.differences}) for one in made
+    ]
+
+
+def _comparison(table: Table, cells: Mapping[Key, Cell], key: Key) -> Comparison:
+    ours = cells[key]
+    others = [
+        cell for other, cell in cells.items() if other[:2] == key[:2] and cell.runs and other != key
+    ]
+    if not ours.runs:
+        return Comparison(ours, None, problem="not run")
+    if not others:
+        return Comparison(ours, None, problem="no baseline was run")
+    figures = validations([cell.runs for cell in others])
+    baseline = others[figures.index(max(figures))]
+    try:
+        differences = {column: paired(ours, baseline, column) for column in table.columns}
+    except DataError as error:
+        return Comparison(ours, baseline, problem=str(error))
+    return Comparison(ours, baseline, differences)

@@ -1,0 +1,68 @@
+"""Two cells tested user by user."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uniseq.errors import DataError
+from uniseq.report.cells import Cell
+from uniseq.report.entries import Run
+from uniseq.report.judging.significance import Difference, compare, gains
+
+
+def paired(ours: Cell, other: Cell, column: str) -> Difference:
+    """The difference of a figure between two cells, over the same test users.
+
+    Args:
+        ours: a cell with runs.
+        other: the same.
+        column: the figure, such as ``masked/HR@10``.
+
+    Raises:
+        DataError: when they did not rank the same users, or a file of ranks cannot be read.
+    """
+    history, _, metric = column.partition("/")
+    _check_comparable([*ours.runs, *other.runs])
+    return compare(_mean_gains(ours, history, metric), _mean_gains(other, history, metric))
+
+
+def _check_comparable(runs: list[Run]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        for what in ("fingerprint", "ranked_users"):
+            one, other = (each.record.dataset.get(what) for each in (first, run))
+            if one != other:
+                raise DataError(
+                    run.path,
+                    f"cannot be compared with {first.path}: {what.replace('_', ' ')} {other}, not "
+                    f"{one}",
+                )
+
+
+def _mean_gains(cell: Cell, history: str, metric: str) -> NDArray[np.float64]:
+    """Each user's gain, averaged over the seeds of a cell."""
+    mean: NDArray[np.float64] = np.mean(
+        [gains(_ranks(run, history), metric) for run in cell.runs], axis=0
+    )
+    return mean
+
+
+def _ranks(run: Run, history: str) -> NDArray[Any]:
+    if run.record.ranks_file is None:
+        raise DataError(run.path, "names no file of ranks: the run kept none")
+    path = run.path.with_name(run.record.ranks_file)
+    return _read_ranks(path, history, run.record.dataset["ranked_users"]["test"])
+
+
+def _read_ranks(path: Path, history: str, users: int) -> NDArray[Any]:
+    try:
+        with np.load(path) as file:
+            ranks: NDArray[Any] = file[history]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(path, f"has no readable ranks: {error}") from error
+    if len(ranks) != users:
+        raise DataError(path, f"has {len(ranks)} ranks, its record {users} ranked users")
+    return ranks

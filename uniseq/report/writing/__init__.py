@@ -1,0 +1,1 @@
+"""A report's contents as Markdown, LaTeX, CSV and HTML."""

@@ -1,0 +1,71 @@
+"""The report as one HTML page that needs no other file, no network and no script."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from uniseq import formatting as text
+from uniseq.report.contents import MARKS, Report, Section, marks
+from uniseq.report.judging.verdicts import MEANING, SYMBOLS, by_claim
+from uniseq.report.tables import HISTORIES
+from uniseq.report.writing import wording as words
+from uniseq.report.writing.charts import cosine_charts, learning_curves
+from uniseq.report.writing.costs import by_part, commit, cost, versions
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(report: Report) -> str:
+    """The whole page."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for write in (
+        *(text.figure, text.signed, text.probability),
+        *(text.duration, text.setting, text.sentence),
+    ):
+        environment.filters[write.__name__] = write
+    environment.filters["slug"] = lambda name: name.replace(" ", "-")
+    template = environment.get_template("page.html.j2")
+    return template.render(
+        report=report,
+        style=Markup((TEMPLATES / "style.css").read_text()),
+        words=words,
+        histories=HISTORIES,
+        all_marks=MARKS,
+        meaning=MEANING,
+        symbols=SYMBOLS,
+        marks=marks,
+        commit=commit,
+        cost=cost,
+        by_part=by_part(report.runs),
+        versions=versions(report.runs),
+        uses=report.uses(),
+        sections=[_view(section) for section in report.sections],
+    )
+
+
+def _view(section: Section) -> dict[str, Any]:
+    """What the template needs of a section besides itself."""
+    cosines, problems = cosine_charts(section)
+    table, cells = section.table, section.cells
+    ran = {row for (_, _, row), cell in cells.items() if cell.runs}
+    colours = [(row, part.label, n) for n, (row, part) in enumerate(table.rows.items())]
+    return {
+        "it": section,
+        "table": table,
+        "curves": learning_curves(section),
+        "cosines": cosines,
+        "problems": problems,
+        "claims": list(by_claim(table, section.verdicts)),
+        "marks": [mark for mark in MARKS if any(mark in marks(c) for c in cells.values())],
+        "commands": [cell for cell in cells.values() if cell.runs],
+        "colours": [(label, n) for row, label, n in colours if row in ran],
+        "spread": [(label, n) for row, label, n in colours if row in {*table.figure1} & ran],
+    }

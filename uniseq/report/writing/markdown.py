@@ -1,0 +1,247 @@
+"""The report as Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from uniseq.formatting import duration, figure, probability, sentence, setting, signed
+from uniseq.report.cells import Cell, Figure
+from uniseq.report.contents import MARKS, Report, Section, marks
+from uniseq.report.entries import Run
+from uniseq.report.judging.comparisons import Comparison
+from uniseq.report.judging.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
+from uniseq.report.tables import HISTORIES
+from uniseq.report.writing.costs import by_part, versions
+from uniseq.report.writing.wording import (
+    BEATEN,
+    BOLD,
+    CLAIMED,
+    CLAIMS,
+    HOW,
+    REPEAT,
+    SHARED,
+    TESTS,
+    TRIED,
+    summary,
+)
+
+
+def markdown(report: Report, pictures: Sequence[str]) -> str:
+    """All of it, with links to the records.
+
+    Args:
+        report: what is shown.
+        pictures: files beside it.
+    """
+    parts = ["# Report", summary(report), *_unreadable(report), *_claims(report), *HOW]
+    for section in report.sections:
+        parts += _section(report, section)
+    parts += [f"![{name}]({name})" for name in pictures]
+    parts += ["## Time", *_costs(report)]
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that neither ends a table's cell nor marks anything up."""
+    for character in "\\|*_`<[":
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table; columns after the first ``left`` are aligned to the right."""
+    rule = ["---" if i < left else "---:" for i in range(len(head))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
+
+
+def _unreadable(report: Report) -> list[str]:
+    if not report.unreadable:
+        return []
+    faults = [f"- {escape(report.local(str(error)))}" for error in report.unreadable]
+    return ["**Records that could not be read:**", "\n".join(faults)]
+
+
+def _section(report: Report, section: Section) -> list[str]:
+    table = section.table
+    printed = [f"Printed: {escape(table.source)}"] if table.source else []
+    parts = [f"## {escape(table.title)}", *printed, BOLD]
+    for panel in table.panels:
+        data = section.data(panel)
+        parts += [f"**{escape(table.panels[panel].label)}**: {data}."] if data else []
+        parts.append(_panel(report, section, panel))
+        parts += [sentence(line) for line in section.above(panel)]
+    used = "".join(marks(cell) for cell in section.cells.values())
+    parts += [f"{mark} {words}." for mark, words in MARKS.items() if mark in used]
+    if section.notes:
+        parts.append("\n".join(f"- {escape(report.local(note))}" for note in section.notes))
+    if section.verdicts:
+        parts += ["### Claims", *_evidence(report, section)]
+    if section.comparisons:
+        parts += [f"### {BEATEN}", TESTS, _comparisons(report, section)]
+        parts += [f"Not run: {'; '.join(section.untested)}."] if section.untested else []
+    parts += _settings(report, section)
+    commands = [report.command(cell) for cell in section.cells.values() if cell.runs]
+    if commands:
+        text = "\n".join(f"    {command}" for command in commands)
+        parts += ["### Repeat a cell", REPEAT, text]
+    return parts
+
+
+def _panel(report: Report, section: Section, panel: str) -> str:
+    table = section.table
+    printed = [f"printed {metric}" for metric in section.printed(panel)]
+    head = [
+        table.panels[panel].label,
+        *printed,
+        *(" ".join(column.split("/")) for column in table.columns),
+        "records",
+    ]
+    rows = [
+        _row(report, section, cell) for group in table.groups for cell in section.rows(panel, group)
+    ]
+    for name, figures in section.yardsticks[panel].items():
+        values = [figure(figures[column]) for column in table.columns]
+        label = f"*{escape(name.replace('_', ' '))}, without training*"
+        rows.append([label, *[""] * len(printed), *values, ""])
+    return grid(head, rows)
+
+
+def _row(report: Report, section: Section, cell: Cell) -> list[str]:
+    table = section.table
+    panel, group, row = cell.key
+    label = f"{table.groups[group].label} · {table.rows[row].label}"
+    metrics = section.printed(panel)
+    printed = [figure(cell.printed[m]) if m in cell.printed else "" for m in metrics]
+    values = [_figure(cell.figures[c]) if cell.runs else cell.state for c in table.columns]
+    links = _links(report, cell.runs or cell.broken)
+    tried = f", best of {cell.settings} settings: {setting(cell.chosen)}"
+    tried = escape(tried) if cell.settings > 1 else ""
+    count = f"{links}{tried}" if cell.runs else links
+    return [escape(label) + marks(cell), *printed, *values, count]
+
+
+def _links(report: Report, runs: Iterable[Run]) -> str:
+    return " ".join(f"[seed {run.record.seed}]({report.link(run)})" for run in runs)
+
+
+def _figure(shown: Figure) -> str:
+    text = f"**{figure(shown.mean)}**" if shown.best else figure(shown.mean)
+    text += "" if shown.std is None else f" ± {figure(shown.std)}"
+    return text if shown.ratio is None else f"{text} (×{shown.ratio:.2f})"
+
+
+def _claims(report: Report) -> list[str]:
+    """The verdicts at a glance: a table for each table of the paper."""
+    sections = [section for section in report.sections if section.verdicts]
+    if not sections:
+        return []
+    key = "; ".join(f"{SYMBOLS[state]} {state}: {words}" for state, words in MEANING.items())
+    parts = [f"## {CLAIMED}", CLAIMS, f"Each masked, then unmasked. {key}."]
+    for section in sections:
+        table = section.table
+        rows = []
+        for claim, group, panels in by_claim(table, section.verdicts):
+            backbone = f" ({table.groups[group].label})" if len(table.groups) > 1 else ""
+            states = [", ".join(_state(verdict) for verdict in each) for each in panels]
+            rows.append([escape(claim.text + backbone), *states])
+        head = [table.title.partition(":")[0], *(part.label for part in table.panels.values())]
+        parts.append(grid([escape(word) for word in head], rows, left=len(head)))
+    return parts
+
+
+def _state(verdict: Verdict) -> str:
+    shown = f"{SYMBOLS[verdict.state]} {verdict.state}{verdict.mark}"
+    return SYMBOLS[NOT_RUN] if verdict.state == NOT_RUN else shown
+
+
+def _evidence(report: Report, section: Section) -> list[str]:
+    """The figures behind the verdicts."""
+    rows = [
+        [
+            escape(verdict.claim.text),
+            escape(section.where(verdict.panel, verdict.group)),
+            verdict.history,
+            f"**{verdict.state}**{verdict.mark}",
+            escape(report.local(verdict.evidence)),
+        ]
+        for verdict in section.verdicts
+        if verdict.state != NOT_RUN
+    ]
+    head = ["claim", "where", "history", "", "figures"]
+    return [grid(head, rows, left=5) if rows else "Nothing was run that they could be judged by."]
+
+
+def _settings(report: Report, section: Section) -> list[str]:
+    """What all runs have in common, and what was tried where more than one setting was."""
+    shared = [f"- {escape(name)}: `{setting(values)}`" for name, values in section.shared.items()]
+    parts = [f"### {SHARED}", "\n".join(shared)] if shared else []
+    rows = [
+        [
+            escape(section.table.label(cell.key)) if number == 0 else "",
+            escape(setting(tried.values)),
+            figure(tried.validation),
+            _links(report, tried.runs),
+        ]
+        for cell in section.cells.values()
+        if cell.settings > 1
+        for number, tried in enumerate(cell.tried)
+    ]
+    if rows:
+        head = ["cell", "setting", escape(section.table.watched), "records by seed"]
+        parts += [f"### {TRIED}", grid(head, rows, left=2)]
+    gave_up = sum(cell.pruned for cell in section.cells.values())
+    return [*parts, f"A search gave up {gave_up} more settings early."] if gave_up else parts
+
+
+def _comparisons(report: Report, section: Section) -> str:
+    metrics = section.table.metrics
+    head = ["", "history", "best trained baseline", "seeds", "settings"]
+    head += [word for metric in metrics for word in (f"Δ {metric}", "95 %", "p, Holm", "test")]
+    rows = [
+        _comparison(report, section, comparison, history)
+        for comparison in section.comparisons
+        if comparison.ours.runs
+        for history in HISTORIES
+    ]
+    return grid(head, rows, left=5)
+
+
+def _comparison(
+    report: Report, section: Section, comparison: Comparison, history: str
+) -> list[str]:
+    table = section.table
+    ours, other = comparison.ours, comparison.baseline
+    where = section.where(*ours.key[:2])
+    row = [where, history, escape(table.rows[other.key[2]].label) if other else ""]
+    row += [f"{len(ours.runs)}, {len(other.runs)}" if other else str(len(ours.runs))]
+    row += [f"{ours.settings}, {other.settings}" if other else str(ours.settings)]
+    if comparison.problem is not None:
+        problem = escape(report.local(comparison.problem))
+        return [*row, problem, *[""] * (4 * len(table.metrics) - 1)]
+    for metric in table.metrics:
+        name = f"{history}/{metric}"
+        found = comparison.differences[name]
+        row += [
+            signed(found.mean),
+            f"{signed(found.low)} to {signed(found.high)}",
+            probability(comparison.corrected[name]),
+            found.test,
+        ]
+    return row
+
+
+def _costs(report: Report) -> list[str]:
+    head = ["data set · backbone · samples", "runs", "epochs"]
+    head += ["training", "validation", "in all", "memory"]
+    rows = [
+        [
+            escape(" · ".join(part)),
+            str(cost.runs),
+            str(cost.epochs),
+            duration(cost.train),
+            duration(cost.validation),
+            duration(cost.wall),
+            f"{cost.peak:.0f} MiB",
+        ]
+        for part, cost in by_part(report.runs).items()
+    ]
+    made = [f"- {count} runs: {escape(words)}" for words, count in versions(report.runs)]
+    return [grid(head, rows), "\n".join(made)]

@@ -1,0 +1,1 @@
+"""The search: Optuna proposes, runs report, the pruner gives up."""

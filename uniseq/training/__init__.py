@@ -1,0 +1,1 @@
+"""Train, rank and record one run from its parts."""

@@ -1,0 +1,107 @@
+"""The callback that keeps a run's metrics by epoch, through interruptions too."""
+
+import math
+import time
+from typing import Any, cast
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from uniseq.errors import ConfigError, UniseqError
+from uniseq.training.module import SequentialRecommender
+
+
+class History(Callback):
+    """Metrics and seconds of each epoch; saved in every checkpoint and restored from it.
+
+    It also keeps the identity of the config in the checkpoint, so that a run cannot be resumed
+    under another config by mistake.
+
+    Args:
+        identity: the part of the config that determines the result.
+    """
+
+    def __init__(self, identity: dict[str, Any]) -> None:
+        self.identity = identity
+        self.epochs: list[dict[str, float]] = []
+        self.seconds: list[dict[str, float]] = []
+        self.earlier = 0.0  # seconds in processes that were cut off, up to the checkpoint
+        self._made = time.perf_counter()
+        self._began = self._validation_began = 0.0
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> "History":
+        """The one that the trainer has."""
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        return next(callback for callback in callbacks if isinstance(callback, cls))
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._began = time.perf_counter()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Training of this epoch is over."""
+        self._validation_began = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the epoch; validation has run by now."""
+        metrics = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("val/")
+        }
+        means = cast(SequentialRecommender, pl_module).epoch_means()
+        for name, value in means.items():
+            if not math.isfinite(value):
+                # Processes that share the run all find it: none is cut off by another's end.
+                trainer.strategy.barrier()
+                raise UniseqError(
+                    f"{name} is {value} in epoch {trainer.current_epoch}: training diverged; "
+                    "lower optimizer.lr"
+                )
+        self.epochs.append({"epoch": trainer.current_epoch, **means, **metrics})
+        self.seconds.append(
+            {
+                "train": self._validation_began - self._began,
+                "validation": time.perf_counter() - self._validation_began,
+            }
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next process needs to go on."""
+        return {
+            "identity": self.identity,
+            "epochs": self.epochs,
+            "seconds": self.seconds,
+            "elapsed": self.earlier + time.perf_counter() - self._made,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the epochs of the interrupted run.
+
+        Raises:
+            ConfigError: when that run had another config; more or fewer epochs are allowed.
+        """
+        differing = _differing(state_dict["identity"], self.identity)
+        differing.discard("trainer.max_epochs")
+        if differing:
+            raise ConfigError(
+                "ckpt_path",
+                "the checkpoint is of a run with another config; it differs in "
+                f"{', '.join(sorted(differing))}: start without ckpt_path, or repeat its settings",
+            )
+        self.epochs = list(state_dict["epochs"])
+        self.seconds = list(state_dict["seconds"])
+        # A checkpoint of a former version has only the epochs' own.
+        trained = sum(sum(parts.values()) for parts in self.seconds)
+        self.earlier = state_dict.get("elapsed", trained)
+
+
+def _differing(a: Any, b: Any, path: str = "") -> set[str]:
+    """Keys whose values differ in two nested mappings."""
+    if not (isinstance(a, dict) and isinstance(b, dict)):
+        return set() if a == b else {path}
+    return {
+        key
+        for name in a.keys() | b.keys()
+        for key in _differing(a.get(name), b.get(name), f"{path}.{name}" if path else name)
+    }

@@ -1,0 +1,57 @@
+"""The callback by which a run says, from epoch to epoch, how far it is."""
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from uniseq.records.folders import write_progress
+from uniseq.training.callbacks.early_stopping import Stopping
+from uniseq.training.callbacks.history import History
+
+
+class Progress(Callback):
+    """Writes ``progress.json`` into the run's folder when training starts and after each epoch.
+
+    Args:
+        folder: of the run.
+        sphere: what it measures, as in its config.
+    """
+
+    def __init__(self, folder: Path, sphere: Any = None) -> None:
+        self.folder = folder
+        self.sphere = sphere
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say that the run has begun, or goes on."""
+        self._write(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what the epoch gave."""
+        self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        if not trainer.is_global_zero:
+            return
+        history = History.of(trainer)
+        watched = next(c for c in trainer.callbacks if isinstance(c, Stopping)).monitor  # type: ignore[attr-defined]
+        figures = [epoch[watched] for epoch in history.epochs]
+        seconds = [sum(parts.values()) for parts in history.seconds]
+        write_progress(
+            self.folder,
+            {
+                "epochs": len(figures),
+                "max_epochs": trainer.max_epochs,
+                "watched": watched,
+                "best": max(figures, default=None),
+                "best_epoch": figures.index(max(figures)) if figures else None,
+                "seconds_an_epoch": sum(seconds[-5:]) / len(seconds[-5:]) if seconds else None,
+                "sphere": self.sphere,
+                "host": socket.gethostname(),
+                "process": os.getpid(),
+                "written": time.time(),
+            },
+        )

@@ -1,0 +1,227 @@
+"""The LightningModule: a backbone, a similarity and an objective, composed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import MetricCollection
+
+from uniseq.backbones.base import Backbone
+from uniseq.batch import RankingBatch, SequenceBatch
+from uniseq.distributed import gather_rows
+from uniseq.embedding.rowwise_adam import RowwiseAdam
+from uniseq.embedding.table import Table
+from uniseq.losses.base import Objective, Triplets
+from uniseq.ranking.metrics import ranking_metrics
+from uniseq.ranking.ranks import Ranks, join_ranks, rank_targets
+from uniseq.similarity import Similarity
+
+
+class SequentialRecommender(LightningModule):
+    """Trains an item table and a backbone, and ranks all items for each user.
+
+    Logs the mean of the loss and its terms over an epoch as ``train/…`` and the ranking metrics
+    as ``val/masked/HR@10``, ``val/unmasked/HR@10`` and so on, likewise under ``test/``.
+
+    Args:
+        backbone: the sequence encoder.
+        similarity: maps vectors to the space where the score is an inner product.
+        loss: the objective.
+        optimizer: makes the optimizer from the parameters.
+        num_items: N.
+        start_token: whether item N stands for an empty history; it is embedded and never ranked.
+        ks: cut-offs of the metrics.
+        seed: of dropout; see :meth:`on_train_batch_start`.
+    """
+
+    backbone: Backbone
+    similarity: Similarity
+    loss: Objective
+
+    # Rows from which on a step over the rows touched is cheaper than one over all: measured on a
+    # CPU with 2,500 ids a batch, d = 64.
+    LARGE_TABLE = 50_000
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        similarity: Similarity,
+        loss: Objective,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        num_items: int,
+        start_token: bool = False,
+        ks: Sequence[int] = (10,),
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.similarity = similarity
+        self.loss = loss
+        self.make_optimizer = optimizer
+        self.ks = tuple(ks)
+        self.seed = seed
+        self.num_items = num_items
+        self.items = Table(num_items + start_token, backbone.dim, std=0.02)
+        self.metrics = nn.ModuleDict(
+            {
+                f"{stage}_{history}": ranking_metrics(
+                    ks, prefix=f"{stage}/{history}/", gathered=True
+                )
+                for stage in ("val", "test")
+                for history in ("masked", "unmasked")
+            }
+        )
+        self.ranks: list[Ranks] = []  # of the users ranked so far in this validation or test
+        self._terms: dict[str, Tensor] = {}
+        self._steps = 0
+
+    def forward(self, batch: SequenceBatch) -> Tensor:
+        """Vectors of the histories in score space. Shape (B, d)."""
+        embedded = self.items(batch.items)  # (T, d)
+        return self.similarity(self.backbone(batch, embedded, all_positions=False))
+
+    def item_vectors(self) -> Tensor:
+        """Vectors of all items in score space. Shape (N, d)."""
+        return self.similarity(self.items.weight[: self.num_items])
+
+    def triplets(self, batch: SequenceBatch) -> Triplets:
+        """The batch's histories, positives and negatives in score space.
+
+        Of a batch that processes share, all triplets: the histories are gathered.
+        """
+        count, (triplets, negatives) = len(batch.items), batch.negatives.shape
+        # One look-up for all: each would cost its own gradient of the size of the table.
+        ids = torch.cat([batch.items, batch.targets, batch.negatives.flatten()])
+        # (T, d) and (R + R·K, d)
+        read, scored = self.items(ids).split([count, len(ids) - count])
+        history = self.similarity(self.backbone(batch, read, all_positions=batch.all_positions))
+        if batch.shares is not None:
+            history = gather_rows(history, batch.shares)
+        positive, negative = self.similarity(scored).split([triplets, triplets * negatives])
+        return Triplets(
+            history=history,
+            positive=positive,
+            negatives=negative.view(triplets, negatives, -1),
+            items=self.items.stored[: self.num_items],
+            targets=batch.targets,
+            unit=self.similarity.unit,
+            owned=batch.owned,
+        )
+
+    def training_step(self, batch: SequenceBatch) -> Tensor:
+        """The objective over one batch of triplets."""
+        loss, terms = self.loss(self.triplets(batch))
+        # Summed on the device and logged once an epoch: a log call a step waits for the device.
+        for name, value in {**terms, "loss": loss}.items():
+            self._terms[name] = self._terms.get(name, 0) + value.detach()
+        self._steps += 1
+        return loss
+
+    def on_train_start(self) -> None:
+        """Let the optimizer leave rows of large tables behind, where nothing but it sees them."""
+        optimizer = self.trainer.optimizers[0]
+        if (
+            isinstance(optimizer, RowwiseAdam)
+            and not any(group["weight_decay"] for group in optimizer.param_groups)
+            and not getattr(self.loss, "reads_items", True)
+            and self.trainer.world_size == 1
+            and self.trainer.gradient_clip_val is None
+            and self.device.type == "cpu"
+        ):
+            for part in self.modules():
+                if isinstance(part, Table) and part.num_embeddings >= self.LARGE_TABLE:
+                    part.follow(optimizer)
+
+    def on_train_end(self) -> None:
+        """Bring all rows up to date: what follows may load others."""
+        for part in self.modules():
+            if isinstance(part, Table):
+                part.follow(None)
+
+    def on_train_epoch_start(self) -> None:
+        """Begin the epoch's sums."""
+        self._terms, self._steps = {}, 0
+
+    def on_train_batch_start(self, batch: SequenceBatch, batch_idx: int) -> None:
+        """Make dropout a function of seed, epoch and process: a resumed run repeats the epoch.
+
+        At the first batch and not at the epoch's start: in between the trainer draws from the
+        same generator, and not always as often.
+        """
+        if batch_idx == 0:
+            # Mixed into 32 bits: the CPU's generator looks at no more of its seed.
+            origin = (self.seed, self.current_epoch, self.global_rank)
+            mixed = np.random.SeedSequence(origin).generate_state(1)
+            torch.manual_seed(int(mixed[0]))
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's mean loss and terms."""
+        self.log_dict(self.epoch_means())
+
+    def epoch_means(self) -> dict[str, float]:
+        """Means of the loss and its terms over the steps of the epoch so far."""
+        return {f"train/{name}": float(total) / self._steps for name, total in self._terms.items()}
+
+    def on_validation_epoch_start(self) -> None:
+        """Compute the item vectors once for all users."""
+        self._ranked_items = self.item_vectors()
+        self.ranks = []
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def validation_step(self, batch: RankingBatch) -> None:
+        """Rank the validation items of a batch of users, as deep as the metrics look."""
+        self._rank(batch, max(self.ks))
+
+    def test_step(self, batch: RankingBatch) -> None:
+        """Rank the test items of a batch of users."""
+        self._rank(batch, None)
+
+    def _rank(self, batch: RankingBatch, depth: int | None) -> None:
+        ranks = rank_targets(
+            self(batch.sequences),
+            self._ranked_items,
+            batch.sequences.targets,
+            batch.seen_rows,
+            batch.seen_items,
+            depth,
+        )
+        shares = batch.sequences.shares
+        if shares is not None:
+            both = torch.stack([ranks.masked, ranks.unmasked], 1)  # (B, 2)
+            ranks = Ranks(*gather_rows(both, shares).unbind(1))
+        self.ranks.append(ranks)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self.log_dict(self.figures("val"))
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self.log_dict(self.figures("test"))
+
+    def figures(self, stage: str) -> dict[str, Tensor]:
+        """Metrics of the users ranked so far, under ``val`` or ``test``.
+
+        Each process knows the ranks of all users, in the order of the data set, and so computes
+        the very figures of a single one.
+        """
+        ranks = join_ranks(self.ranks)
+        figures = {}
+        for history in ("masked", "unmasked"):
+            metrics = self._metrics(stage, history)
+            metrics.update(getattr(ranks, history))
+            figures.update({name: value.float() for name, value in metrics.compute().items()})
+            metrics.reset()
+        return figures
+
+    def _metrics(self, stage: str, history: str) -> MetricCollection:
+        return cast(MetricCollection, self.metrics[f"{stage}_{history}"])
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimizer over all parameters."""
+        return self.make_optimizer(self.parameters())

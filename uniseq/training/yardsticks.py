@@ -1,0 +1,90 @@
+"""The figures a model must be seen beside: rankings of the same test users without training."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+
+from uniseq.batch import RankingBatch
+from uniseq.data.datamodule import SequenceDataModule
+from uniseq.data.sources.base import KnownTruth
+from uniseq.ranking.metrics import ranking_metrics
+from uniseq.ranking.ranks import Ranks, join_ranks, rank_scores
+from uniseq.ranking.yardsticks import ItemKNN, Markov, OwnHistory, Popularity
+
+Rank = Callable[[RankingBatch], Ranks]
+
+
+CELLS = 2**20  # true probabilities held at a time: 8 MiB, as more leave the cache
+
+
+def yardsticks(data: SequenceDataModule, ks: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Test metrics of popularity, own history, transitions, item-kNN and the known truth.
+
+    What they count is the training part; what they rank by is the user's whole history before the
+    test item, the validation item included, as a model does. The truth is there only where the
+    source knows it.
+
+    They are made and asked one after the other, as each may hold tables that grow with the log;
+    none holds anything that grows with users × items.
+
+    Args:
+        data: the data set.
+        ks: cut-offs.
+    """
+    figures = {}
+    for name, make in _makers(data).items():
+        rank = make()
+        figures[name] = _metrics(join_ranks([rank(b) for b in data.ranking(data.split.test)]), ks)
+    return figures
+
+
+def _makers(data: SequenceDataModule) -> dict[str, Callable[[], Rank]]:
+    items, count = data.training_items, data.sequences.num_items
+    rows = np.arange(data.sequences.num_users, dtype=np.int32)
+    users = np.repeat(rows, data.split.train)
+    read = np.zeros(count, dtype=bool)  # whether a ranked user's history holds the item
+    for batch in data.ranking(data.split.test):
+        read[batch.seen_items.numpy()] = True
+    makers: dict[str, Callable[[], Rank]] = {
+        "popularity": lambda: Popularity(items, count).rank,
+        "own_history": lambda: OwnHistory(count).rank,
+        "markov": lambda: Markov(users, items, count, lasts=read).rank,
+        "item_knn": lambda: ItemKNN(users, items, count, voters=read).rank,
+    }
+    source = data.source
+    if isinstance(source, KnownTruth):
+        makers["optimum"] = lambda: partial(_by_truth, data, source)
+    return makers
+
+
+def _by_truth(data: SequenceDataModule, source: KnownTruth, batch: RankingBatch) -> Ranks:
+    sequences, test = data.sequences, data.split.test
+    users = batch.sequences.users.numpy()
+    begins, places = sequences.offsets[users], test.places[np.searchsorted(test.users, users)]
+    step = max(1, CELLS // sequences.num_items)
+    parts = []
+    for start in range(0, len(users), step):
+        rows = slice(start, min(start + step, len(users)))
+        histories = zip(begins[rows].tolist(), places[rows].tolist(), strict=True)
+        truth = source.probabilities([sequences.items[first:end] for first, end in histories])
+        seen = slice(*np.searchsorted(batch.seen_rows.numpy(), (rows.start, rows.stop)))
+        parts.append(
+            rank_scores(
+                torch.from_numpy(truth),
+                batch.sequences.targets[rows],
+                batch.seen_rows[seen] - start,
+                batch.seen_items[seen],
+            )
+        )
+    return join_ranks(parts)
+
+
+def _metrics(ranks: Ranks, ks: Sequence[int]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for history, values in (("masked", ranks.masked), ("unmasked", ranks.unmasked)):
+        metrics = ranking_metrics(ks, prefix=f"{history}/", gathered=True)
+        metrics.update(values)
+        figures |= {name: float(np.float32(value)) for name, value in metrics.compute().items()}
+    return figures
