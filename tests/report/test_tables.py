@@ -1,6 +1,6 @@
-from pathlib import Path
-
 """The table files: faults are named, and those of the repository select what they say."""
+
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
@@ -14,6 +14,7 @@ from uniseq.report.build import build_report
 from uniseq.report.conditions import matches
 from uniseq.report.tables import read_tables
 
+EXAMPLES = Path(__file__).parents[2] / "experiments" / "examples"
 UNIFORM = ("loss=uniform", "similarity=cosine")
 CELLS = [
     ("table1", "bce", ("loss=bce", "similarity=dot", "backbone=caser", "optimizer.lr=1e-4")),
@@ -44,8 +45,6 @@ CELLS = [
     ("table3", "1e-3", (*UNIFORM, "loss.beta=.001")),
     ("table3", None, (*UNIFORM, "trainer.max_epochs=45")),
 ]
-
-EXAMPLES = Path(__file__).parents[2] / "experiments" / "examples"
 
 
 @pytest.mark.parametrize(("name", "row", "overrides"), CELLS)
