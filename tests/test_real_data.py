@@ -7,7 +7,7 @@ import pytest
 
 from tests.config_runs import composed
 from tests.data.cases import samples_of
-from uniseq.config.check import build
+from uniseq.config.build import build
 from uniseq.data.samples import Prefixes
 from uniseq.training.train import train
 from uniseq.training.yardsticks import yardsticks

@@ -2,21 +2,18 @@
 
 import argparse
 import importlib
-import sys
 from collections.abc import Sequence
 from typing import Any
 
+from uniseq.cli import ending
 from uniseq.errors import UniseqError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Exit status 1, and one line, where W&B does not take it."""
     options = _parser().parse_args(arguments)
-    try:
+    with ending():
         print(_describe(options) if options.dry_run else _save(options))
-    except UniseqError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,25 +1,22 @@
 """Draw figures from records: ``python -m uniseq.figures figure1 RUN_A RUN_B --labels a b``."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from uniseq.cli import ending
 from uniseq.errors import DataError, UniseqError
 from uniseq.records.record import Record
-from uniseq.records.store import RECORD, read_record
+from uniseq.records.store import find_record, read_record
 from uniseq.report.writing.figure1 import Curve, draw_figure1
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Exit status 1, and one line, on records that cannot be used."""
     options = _parser().parse_args(arguments)
-    try:
+    with ending():
         for picture in options.draw(options):
             print(picture)
-    except UniseqError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _figure1(options: argparse.Namespace) -> list[Path]:
-    files = [path / RECORD if path.is_dir() else path for path in options.records]
+    files = [find_record(path) for path in options.records]
     records = [_read(file) for file in files]
     labels = options.labels or [record.name for record in records]
     if len(labels) != len(records):

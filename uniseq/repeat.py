@@ -8,17 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from uniseq.config.check import build, check_config
-from uniseq.config.paths import conf_dir
-from uniseq.errors import DataError, UniseqError
+from uniseq.cli import ending, own_classes
+from uniseq.config.recipes import DATA_DIR, recorded_recipe
+from uniseq.errors import DataError
 from uniseq.records.record import Record
-from uniseq.records.store import RECORD, read_record
+from uniseq.records.store import find_record, read_record
 from uniseq.startup import load_trainer
 from uniseq.training.train import train
 
-DATA_DIR = "UNISEQ_DATA_DIR"
+CSV = {"_target_": "uniseq.loggers.csv.CSVLogger", "name": "", "version": ""}
 
 
 def repeat(path: Path, out: Path, data_dir: str | None, threads: int | None) -> Record:
@@ -37,10 +35,14 @@ def repeat(path: Path, out: Path, data_dir: str | None, threads: int | None) -> 
     recorded = read_record(path)
     if recorded.status != "finished":
         raise DataError(path, f"is of a run that is {recorded.status}: only a finished one repeats")
-    threads = recorded.environment["threads"] if threads is None else threads
-    cfg = config_here(recorded.config, out, data_dir, threads)
-    check_config(cfg)
-    fingerprint = build(cfg.dataset).sequences.fingerprint
+    made = recorded_recipe(
+        recorded.config,
+        data_dir,
+        results_dir=str(out),
+        threads=recorded.environment["threads"] if threads is None else threads,
+        logger=CSV,
+    )
+    fingerprint = made.data.sequences.fingerprint
     if fingerprint != recorded.dataset["fingerprint"]:
         raise DataError(
             path,
@@ -48,25 +50,7 @@ def repeat(path: Path, out: Path, data_dir: str | None, threads: int | None) -> 
             f"get the same files and name their folder with --data-dir or {DATA_DIR}",
         )
     moment = f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S-%f}"
-    return train(cfg, out / f"{recorded.name}_repeated" / moment)
-
-
-def config_here(
-    config: dict[str, Any], out: Path, data_dir: str | None, threads: int | None
-) -> DictConfig:
-    """A recorded config with what belongs to a machine, and cannot change a result, set anew."""
-    logger = OmegaConf.load(conf_dir() / "logger" / "csv.yaml")
-    machine = {
-        "data_dir": data_dir,
-        "results_dir": str(out),
-        "ckpt_path": None,
-        "threads": threads,
-        "logger": OmegaConf.to_container(logger),
-    }
-    cfg = OmegaConf.create({**config, **machine})
-    if "data_dir" in cfg.dataset.source:
-        cfg.dataset.source.data_dir = data_dir
-    return cfg
+    return train(made, out / f"{recorded.name}_repeated" / moment)
 
 
 def differences(recorded: Record, repeated: Record) -> list[str]:
@@ -101,22 +85,17 @@ def _versions(environment: dict[str, Any]) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Exit status 1 when a run cannot be repeated or ends in other figures."""
     options = _parser().parse_args(arguments)
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # one's own classes
+    own_classes()
     load_trainer()
     from uniseq.training.processes import leads  # loads Lightning
 
     data_dir = os.environ.get(DATA_DIR) if options.data_dir is None else str(options.data_dir)
     equal = True
-    try:
-        for path in options.records:
-            file = path / RECORD if path.is_dir() else path
+    with ending():
+        for file in map(find_record, options.records):
             repeated = repeat(file, options.out, data_dir, options.threads)
             if leads():
                 equal &= _report(file, read_record(file), repeated)
-    except UniseqError as error:
-        print(f"error: {error}".replace("\n", "\nerror: "), file=sys.stderr)
-        sys.exit(1)
     if not equal:
         sys.exit(1)
 

@@ -10,10 +10,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from uniseq.config.explain import explain_command
+from uniseq.cli import complain, own_classes
+from uniseq.config.compose import VERSION_BASE, explained
 from uniseq.config.launching import BASIC
-from uniseq.config.paths import conf_dir, own_conf
-from uniseq.errors import ConfigError, UniseqError
+from uniseq.config.paths import conf_dir
+from uniseq.config.recipes import recipe
+from uniseq.errors import UniseqError
 from uniseq.records.store import RECORD
 from uniseq.startup import load_trainer
 from uniseq.training.train import train
@@ -40,12 +42,12 @@ def _job(cfg: DictConfig) -> float | None:
             return run_trial(cfg, root)
         from uniseq.sweep.worker import run_once
 
-        return run_once(cfg, root)
+        return run_once(recipe(cfg), root)
     from uniseq.training.processes import leads
     from uniseq.training.summary import print_summary
 
     folder = Path(hydra_config.runtime.output_dir)
-    record = train(cfg, folder)
+    record = train(recipe(cfg), folder)
     if leads():
         print_summary(record, folder / RECORD, folder / "curve.png")
     return record.best
@@ -57,41 +59,29 @@ def main() -> None:
     # Another rank inherits from rank 0 what follows, whoever asked for it.
     asked = os.environ.get(FULL_ERROR)
     os.environ[FULL_ERROR] = "1"  # so that Hydra hands its errors to us instead of exiting
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # one's own classes, also for the console script
-    folder = conf_dir()
+    own_classes()
     try:
-        hydra.main(version_base="1.3", config_path=str(folder), config_name="config")(_job)()
+        hydra.main(version_base=VERSION_BASE, config_path=str(conf_dir()), config_name="config")(
+            _job
+        )()
     except Exception as error:
         if asked == "1" and not rank:
             raise
-        known = error if isinstance(error, UniseqError) else _explain(error, folder)
+        known = error if isinstance(error, UniseqError) else explained(error)
         if known is None:
             raise
-        mark = f"error in process {rank}: " if rank else "error: "
-        print(f"{mark}{known}".replace("\n", f"\n{mark}"), file=sys.stderr)
+        complain(known, f"error in process {rank}: " if rank else "error: ")
         sys.exit(1)
     except SystemExit as error:
         if type(error).__name__ != "SIGTERMException":  # Lightning's, which would end in status 0
             raise
-        print(f"error: ended by SIGTERM; {GO_ON}", file=sys.stderr)
+        complain(f"ended by SIGTERM; {GO_ON}")
         sys.exit(128 + signal.SIGTERM)
     except KeyboardInterrupt:
-        print(f"error: interrupted; {GO_ON}", file=sys.stderr)
+        complain(f"interrupted; {GO_ON}")
         sys.exit(128 + signal.SIGINT)
     finally:
         os.environ[FULL_ERROR] = asked or "0"
-
-
-def _explain(error: Exception, folder: Path) -> ConfigError | None:
-    """A composition error in the user's terms; None for any other."""
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    GlobalHydra.instance().clear()
-    overrides = [argument for argument in sys.argv[1:] if argument[:1] != "-"]
-    with initialize_config_dir(str(folder), version_base="1.3"):
-        return explain_command(error, overrides, folder, own_conf(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """How the sweeps in a folder stand: ``python -m uniseq.status experiments/results``."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from uniseq.errors import DataError, UniseqError
+from uniseq.cli import ending
+from uniseq.errors import DataError
 from uniseq.records.folders import SWEEPS, Runs
 from uniseq.sweep.notes import read_plan
 from uniseq.sweep.survey import render, survey
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("folder", type=Path, help="a sweep's results_dir")
     folder = parser.parse_args(arguments).folder
-    try:
+    with ending():
         plans = sorted((folder / SWEEPS).glob("*.json"), key=lambda path: path.stat().st_mtime)
         if not plans:
             raise DataError(folder, "holds no sweep; name the results_dir of one")
@@ -30,9 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for path in plans:
             title, planned = read_plan(path)
             console.print(render(survey(Runs(folder), planned), title))
-    except UniseqError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def recommender(cfg: DictConfig, data: "SequenceDataModule") -> "SequentialRecom
     """The model of a config for a data set, from seed 0."""
     from lightning.pytorch import seed_everything
 
-    from uniseq.config.check import build
+    from uniseq.config.build import build
     from uniseq.training.module import SequentialRecommender
 
     seed_everything(0, verbose=False)

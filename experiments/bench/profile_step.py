@@ -102,7 +102,7 @@ def main() -> None:
     load_trainer()
     import torch
 
-    from uniseq.config.check import build
+    from uniseq.config.build import build
 
     torch.set_num_threads(options.threads)
     machine = describe(options.threads)

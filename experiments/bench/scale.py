@@ -76,7 +76,7 @@ def config(times: int) -> DictConfig:
 
 def both(times: int) -> "tuple[SequenceDataModule, SequentialRecommender]":
     """The data at so many times Beauty, and the model."""
-    from uniseq.config.check import build
+    from uniseq.config.build import build
 
     cfg = config(times)
     data: SequenceDataModule = build(cfg.dataset)
@@ -85,7 +85,7 @@ def both(times: int) -> "tuple[SequenceDataModule, SequentialRecommender]":
 
 def prepare(times: int) -> Figures:
     """Draw the histories, as the first run does."""
-    from uniseq.config.check import build
+    from uniseq.config.build import build
 
     data = build(config(times).dataset)
     watch = Watch()
@@ -152,7 +152,7 @@ def rank(times: int) -> Figures:
 
 def yardsticks(times: int) -> Figures:
     """The rankings without training."""
-    from uniseq.config.check import build
+    from uniseq.config.build import build
     from uniseq.training import yardsticks as implementation
 
     data = build(config(times).dataset)

@@ -41,7 +41,7 @@ def prepare(arguments: argparse.Namespace) -> "tuple[SequentialRecommender, Sequ
     import numpy as np
     from compose import compose, recommender
 
-    from uniseq.config.check import build
+    from uniseq.config.build import build
 
     overrides = [
         *MODELS[arguments.model],

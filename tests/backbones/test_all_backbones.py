@@ -13,7 +13,8 @@ from torch import nn
 from tests.backbones.cases import encode, randomised
 from tests.config_runs import composed
 from uniseq.batch import SequenceBatch
-from uniseq.config.check import build, check_config
+from uniseq.config.build import build
+from uniseq.config.check import check_config
 from uniseq.config.paths import conf_dir
 from uniseq.training.module import SequentialRecommender
 

@@ -11,20 +11,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import SchemaError
 
-from uniseq.config.schema import RankingConfig, RunConfig
+from uniseq.config.schema import RunConfig
 from uniseq.errors import ConfigError, UniseqError
 from uniseq.records.identity import current_name
+from uniseq.training.parts import Ranking
 
-# Arguments that the glue supplies, so that a node need not.
-SUPPLIED = {"logger": {"save_dir"}}
+# Arguments of the trainer that are made elsewhere, each with what to do instead.
+ELSEWHERE = {
+    "callbacks": "add them with +callbacks.NAME._target_=…",
+    "logger": "choose loggers with logger=…",
+    "default_root_dir": "name the folder with results_dir=…",
+    "plugins": "it is the checkpoints' own",
+}
 _UNIONS = (typing.Union, types.UnionType)
 HYDRA_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
@@ -47,31 +52,12 @@ def check_config(cfg: DictConfig) -> dict[str, Any]:
     return plain
 
 
-def build(node: Any, **extra: Any) -> Any:
-    """Instantiate a config node; what its class refuses is named from the root of the config.
-
-    Raises:
-        ConfigError: when a constructor raised one.
-    """
-    try:
-        return instantiate(node, **extra)
-    except InstantiationException as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, ConfigError):
-            cause = cause.__cause__
-        if cause is None:
-            path = str(node._get_full_key(None))
-            raise ConfigError(path, str(error.__cause__ or first_line(error))) from error
-        path = str(error).rpartition("full_key: ")[2].strip() or str(node._get_full_key(None))
-        raise cause.under(path) from error
-
-
 def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
     yield from _check_arguments("", plain, RunConfig, required=True)
     yield from _check_values(plain)
     ranking = plain.get("ranking")
     if isinstance(ranking, dict):
-        yield from _check_arguments("ranking", ranking, RankingConfig, required=True)
+        yield from _check_arguments("ranking", ranking, Ranking, required=True)
         yield from _check_monitor(ranking)
     for key, value in plain.items():
         yield from _check_nodes(key, value)
@@ -97,13 +83,22 @@ def _check_values(plain: dict[str, Any]) -> Iterator[ConfigError]:
 
 
 def _check_validation(trainer: dict[str, Any]) -> Iterator[ConfigError]:
-    """Early stopping and the best checkpoint need a validation figure of every epoch."""
+    """Early stopping and the best checkpoint need validation figures."""
     if trainer.get("max_epochs") == 0:
         yield ConfigError("trainer.max_epochs", "must be at least 1, or -1 for no cap")
-    if trainer.get("check_val_every_n_epoch", 1) != 1:
-        yield ConfigError("trainer.check_val_every_n_epoch", "must be 1: each epoch is validated")
+    every, cap = trainer.get("check_val_every_n_epoch", 1), trainer.get("max_epochs")
+    if not isinstance(every, int) or every < 1:
+        yield ConfigError("trainer.check_val_every_n_epoch", f"must be 1 or more, not {every}")
+    elif isinstance(cap, int) and 0 < cap < every:
+        yield ConfigError(
+            "trainer.check_val_every_n_epoch",
+            f"{every} is above max_epochs={cap}: there would be no validation",
+        )
     if trainer.get("limit_val_batches", 1) == 0:
-        yield ConfigError("trainer.limit_val_batches", "must not be 0: each epoch is validated")
+        yield ConfigError("trainer.limit_val_batches", "must not be 0: a run needs its validation")
+    for key, remedy in ELSEWHERE.items():
+        if key in trainer:
+            yield ConfigError(f"trainer.{key}", f"is not set here: {remedy}")
 
 
 def _check_monitor(ranking: dict[str, Any]) -> Iterator[ConfigError]:
@@ -170,6 +165,12 @@ def _load(target: str) -> Any:
         log.disabled = before
 
 
+def takes_argument(target: str, name: str) -> bool:
+    """Whether what a target names takes a keyword argument."""
+    parameters = inspect.signature(_load(target)).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
 def _check_arguments(
     path: str, given: dict[str, Any], callee: Any, *, required: bool
 ) -> Iterator[ConfigError]:
@@ -197,10 +198,15 @@ def _check_arguments(
             if problem:
                 yield ConfigError(where, problem)
     for name, parameter in named.items():
-        if name in given or name in SUPPLIED.get(path, ()):
+        if name in given or _is_supplied(path, name):
             continue
         if required and parameter.default is parameter.empty:
             yield ConfigError(f"{path}.{name}" if path else name, "is missing; give it a value")
+
+
+def _is_supplied(path: str, name: str) -> bool:
+    """Whether training gives a logger its folder, so that the config need not."""
+    return name == "save_dir" and path.partition(".")[0] == "logger"
 
 
 def _hints(callee: Any) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Where the configuration lies: inside the installed wheel, or at the top of a checkout."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from uniseq.errors import ConfigError
 
 
 def conf_dir() -> Path:
@@ -23,4 +26,22 @@ def own_conf(arguments: Sequence[str]) -> Path | None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config-dir", "-cd", type=Path)
     folder: Path | None = parser.parse_known_args(list(arguments))[0].config_dir
+    return folder
+
+
+def make_folder(folder: Path, key: str) -> Path:
+    """Make the folder that a key names, and give it.
+
+    Raises:
+        ConfigError: when it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError as error:
+        raise ConfigError(
+            key, f"{folder} cannot be made: {error.strerror}; name another"
+        ) from error
+    if not writable:
+        raise ConfigError(key, f"{folder} cannot be written to; name another")
     return folder

@@ -1,28 +1,12 @@
 """The typed top of the config. Below it each node's schema is the signature of its target."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
+
+from uniseq.training.parts import Ranking
 
 Node = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RankingConfig:
-    """What is measured, and which figure early stopping watches.
-
-    Args:
-        ks: cut-offs K of HR@K, NDCG@K and MRR@K.
-        history: whether the watched figure ranks with the user's history masked or not; both
-            are always measured.
-        monitor: the watched metric.
-        patience: epochs without a better watched figure before training stops.
-    """
-
-    ks: Sequence[int]
-    history: Literal["masked", "unmasked"]
-    monitor: str
-    patience: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +20,7 @@ class RunConfig:
     optimizer: Node
     trainer: Node
     logger: Node
-    ranking: RankingConfig
+    ranking: Ranking
     sphere: Node | None
     seed: int
     name: str
@@ -46,4 +30,7 @@ class RunConfig:
     results_dir: str
     ckpt_path: str | None
     threads: int | None
-    trial: str | None = None  # a record of a former version has none
+    # A record of a former version has none of these.
+    callbacks: Node = field(default_factory=dict)
+    scheduler: Node | None = None
+    trial: str | None = None

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from rich.table import Table
-
 from uniseq.data.sequences import Sequences
 
 
@@ -37,21 +35,3 @@ def statistics(sequences: Sequences) -> Statistics:
         mean_length=interactions / users,
         sparsity=1 - interactions / (users * items),
     )
-
-
-def statistics_table(sequences: Sequences) -> Table:
-    """One line of the table of data sets, as in the paper's appendix."""
-    figures = statistics(sequences)
-    table = Table(caption=f"fingerprint {sequences.fingerprint}")
-    table.add_column("data set")
-    for column in ("users", "items", "interactions", "mean length", "sparsity"):
-        table.add_column(column, justify="right")
-    table.add_row(
-        sequences.name,
-        f"{figures.users:,}",
-        f"{figures.items:,}",
-        f"{figures.interactions:,}",
-        f"{figures.mean_length:.2f}",
-        f"{figures.sparsity:.2%}",
-    )
-    return table

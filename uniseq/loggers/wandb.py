@@ -1,5 +1,6 @@
 """The W&B logger: epochs as the axis of its charts, histograms, one run through interruptions."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,10 @@ class WandbLogger(LightningWandbLogger):
                 "epoch": epoch,
             }
         )
+
+
+def end_run(failed: bool) -> None:
+    """End the W&B run, if there is one, so that the next run of a sweep gets its own."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish(exit_code=int(failed))

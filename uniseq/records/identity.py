@@ -24,7 +24,10 @@ _NOW = {first: now for now, first in FIRST_NAMES.items()}
 # Keys that came after the first records, each with the value at which everything is as it was
 # before the key came; that value stays, also when the key's default changes. They stand under the
 # first name of the class that they belong to, or under the group where there is none ("": the top).
-AS_BEFORE: dict[str, dict[str, Any]] = {}
+AS_BEFORE: dict[str, dict[str, Any]] = {"": {"callbacks": {}, "scheduler": None}}
+
+# Top-level keys that have another name now.
+FORMER_KEYS: dict[str, str] = {}
 
 # What cannot change a result.
 INCIDENTAL = frozenset(
@@ -54,6 +57,11 @@ def first_name(target: str) -> str:
 def current_name(target: str) -> str:
     """Where a class lies, from the name by which records know it; any other name as it is."""
     return _NOW.get(target, target)
+
+
+def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A recorded config with the keys of today, where a key has another name now."""
+    return {FORMER_KEYS.get(key, key): value for key, value in config.items()}
 
 
 def portable(plain: Mapping[str, Any]) -> dict[str, Any]:

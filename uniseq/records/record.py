@@ -58,9 +58,19 @@ class Record:
         return watched(self.config)
 
     @property
+    def validated(self) -> list[dict[str, float]]:
+        """The epochs after which there was a validation."""
+        return [epoch for epoch in self.epochs if self.watched in epoch]
+
+    @property
+    def best_of_epochs(self) -> dict[str, float]:
+        """The first epoch with the highest watched figure; there must be a validated one."""
+        return max(self.validated, key=lambda epoch: epoch[self.watched])
+
+    @property
     def best(self) -> float:
-        """The highest watched figure, that of the tested checkpoint; there must be an epoch."""
-        return max(epoch[self.watched] for epoch in self.epochs)
+        """The highest watched figure, that of the tested checkpoint."""
+        return self.best_of_epochs[self.watched]
 
     def to_json(self) -> str:
         """Indented JSON; a number that is none is written as null by the standard's rules."""

@@ -39,6 +39,11 @@ def write_record(folder: Path, record: Record) -> Path:
     return path
 
 
+def find_record(path: Path) -> Path:
+    """The record that a path names: the file itself, or that of a run's folder."""
+    return path / RECORD if path.is_dir() else path
+
+
 def read_record(path: Path) -> Record:
     """The record in a file.
 

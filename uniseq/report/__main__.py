@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from uniseq.cli import complain, ending
 from uniseq.errors import UniseqError
 from uniseq.report.build import build_report
 from uniseq.report.tables import read_tables
@@ -20,21 +21,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options = _parser().parse_args(arguments)
     out = options.folder / "report" if options.out is None else options.out
-    try:
+    with ending():
         if not options.folder.is_dir():
             raise UniseqError(f"{options.folder}: there is no such folder")
-        report, files = build_report(options.folder, out, read_tables(options.tables))
-    except UniseqError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
-        problem = f"{error.filename or out}: cannot be written or read: {error.strerror or error}"
-        print(f"error: {problem}; name another folder with --out", file=sys.stderr)
-        sys.exit(1)
+        try:
+            report, files = build_report(options.folder, out, read_tables(options.tables))
+        except OSError as error:
+            where, problem = error.filename or out, error.strerror or error
+            raise UniseqError(
+                f"{where}: cannot be written or read: {problem}; name another folder with --out"
+            ) from error
     for path in files:
         print(path)
     for fault in report.unreadable:
-        print(f"error: {fault}", file=sys.stderr)
+        complain(fault)
     if report.unreadable:
         sys.exit(1)
 

@@ -11,7 +11,7 @@ from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from uniseq.config.preflight import make_folder
+from uniseq.config.paths import make_folder
 from uniseq.errors import UniseqError
 from uniseq.records.folders import Run, Runs
 from uniseq.startup import load_trainer

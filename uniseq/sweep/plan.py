@@ -9,18 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from uniseq.config.check import build
+from uniseq.config.compose import run_part
 from uniseq.config.explain import explain_command
 from uniseq.config.paths import conf_dir, own_conf
-from uniseq.config.preflight import try_out
+from uniseq.config.recipes import try_out
 from uniseq.errors import ConfigError
-from uniseq.records.identity import hash_config, identity, run_id
+from uniseq.records.identity import run_id
 from uniseq.sweep.search.space import with_values
 
 # A run of a sweep draws no bar, and leaves nothing but what its own folder holds.
@@ -157,8 +156,7 @@ class Planner:
                 raise
             problem = f"{found.problem}; in the run {' '.join(overrides)}"
             raise ConfigError(found.key, problem) from error
-        HydraConfig.instance().set_config(cfg)
-        return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+        return run_part(cfg)
 
     def varied(self, axes: Mapping[str, Sequence[str]]) -> frozenset[str]:
         """Overrides whose values a run's name shows: it has the choices and the seed anyway."""
@@ -183,12 +181,12 @@ class Planner:
         if values:
             cfg.name = "_".join([cfg.name, *values])
             overrides.append(f"name={cfg.name}")
-        plain = try_out(cfg)
-        source = json.dumps(plain["dataset"], sort_keys=True)
+        recipe = try_out(cfg)
+        source = json.dumps(recipe.config["dataset"], sort_keys=True)
         if source not in self._fingerprints:
-            self._fingerprints[source] = build(cfg.dataset).sequences.fingerprint
-        id = run_id(hash_config(identity(plain)), self._fingerprints[source])
-        return Planned(id, plain["name"], [*overrides, *QUIET], plain)
+            self._fingerprints[source] = recipe.data.sequences.fingerprint
+        id = run_id(recipe.config_hash, self._fingerprints[source])
+        return Planned(id, recipe.name, [*overrides, *QUIET], recipe.config)
 
 
 def has_key(cfg: DictConfig, key: str) -> bool:

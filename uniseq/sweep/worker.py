@@ -1,26 +1,23 @@
 """One run of a sweep: skipped when it is done, resumed when it was cut off, begun otherwise."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from uniseq.config.check import build, check_config
 from uniseq.errors import UniseqError
 from uniseq.records.folders import LAST, PROGRESS, Run, Runs
-from uniseq.records.identity import hash_config, identity, run_id
 from uniseq.records.record import Record
 from uniseq.records.store import RECORD, write_record
 from uniseq.training.callbacks.progress import Progress
 from uniseq.training.outcome import Pruned, cuts_off
+from uniseq.training.parts import Recipe
 from uniseq.training.processes import leads
 from uniseq.training.train import train
 
 
-def run_once(cfg: DictConfig, root: Path) -> float | None:
+def run_once(recipe: Recipe, root: Path) -> float | None:
     """Bring a run to its end, in its folder below ``root``, unless another process is at it.
 
     Killed at any moment it loses the epoch in progress at most: called again it goes on from the
@@ -30,44 +27,38 @@ def run_once(cfg: DictConfig, root: Path) -> float | None:
         The best watched figure; None when another process works on the run.
 
     Raises:
-        UniseqError: on config or data that cannot be used.
+        UniseqError: on data that cannot be used.
     """
-    plain = check_config(cfg)
-    id = id_of(cfg, plain)
     runs = Runs(root)
     # Of processes that share one run the first claims it for all.
-    with runs.claim(id) if leads() else nullcontext(True) as mine:
+    with runs.claim(recipe.id) if leads() else nullcontext(True) as mine:
         if not mine:
             return None
-        run = runs.at_rest(id, plain["name"])
-        record = run.record if is_over(run, plain) else finish(cfg, run)
+        run = runs.at_rest(recipe.id, recipe.name)
+        record = run.record if is_over(run, recipe.config) else finish(recipe, run)
         assert record is not None
         return record.best
 
 
-def id_of(cfg: DictConfig, plain: dict[str, Any]) -> str:
-    """What tells the run from all others; its data are read for it."""
-    return run_id(hash_config(identity(plain)), build(cfg.dataset).sequences.fingerprint)
-
-
-def is_over(run: Run, plain: dict[str, Any]) -> bool:
+def is_over(run: Run, config: Mapping[str, Any]) -> bool:
     """Whether the run has left all that its config asks for."""
     if run.state != "finished" or run.record is None:
         return False
     measured = {entry["epoch"] for entry in run.record.sphere}
-    return measured >= _epochs_to_measure(plain["sphere"], len(run.record.epochs))
+    validated = {int(epoch["epoch"]) for epoch in run.record.validated}
+    return measured >= _epochs_to_measure(config["sphere"], validated)
 
 
-def _epochs_to_measure(sphere: dict[str, Any] | None, trained: int) -> set[int]:
-    """Of the epochs that were trained those that are to be measured."""
-    return {epoch for epoch in (sphere or {}).get("epochs", ()) if epoch < trained}
+def _epochs_to_measure(sphere: dict[str, Any] | None, seen: Container[int]) -> set[int]:
+    """Of the epochs that were validated those that are to be measured."""
+    return {epoch for epoch in (sphere or {}).get("epochs", ()) if epoch in seen}
 
 
-def finish(cfg: DictConfig, run: Run, watchers: Sequence[Any] = ()) -> Record:
+def finish(recipe: Recipe, run: Run, watchers: Sequence[Any] = ()) -> Record:
     """Train from where the run stands; for the process that has claimed it.
 
     Args:
-        cfg: its config.
+        recipe: of it.
         run: as it stands. A finished one is repeated, for measurements that it lacks; its record
             stays until the new one is whole.
         watchers: Lightning callbacks that look on.
@@ -81,7 +72,7 @@ def finish(cfg: DictConfig, run: Run, watchers: Sequence[Any] = ()) -> Record:
     folder = run.folder
     resume = folder / LAST
     repeats = run.state == "finished"
-    sphere = None if cfg.sphere is None else OmegaConf.to_container(cfg.sphere, resolve=True)
+    sphere = recipe.config["sphere"]
     if run.state == "failed" or not _measures(run, sphere):
         shutil.rmtree(resume.parent, ignore_errors=True)  # anew
     if run.state == "failed":
@@ -89,7 +80,7 @@ def finish(cfg: DictConfig, run: Run, watchers: Sequence[Any] = ()) -> Record:
     folder.mkdir(parents=True, exist_ok=True)  # loggers look for it
     try:
         start = resume if resume.exists() else None
-        record = train(cfg, folder, start, [Progress(folder, sphere), *watchers])
+        record = train(recipe, folder, start, [Progress(folder, sphere), *watchers])
     except BaseException as error:
         if repeats and run.record is not None and leads():
             write_record(folder, run.record)  # a figure that was there is not lost by a repeat
@@ -107,4 +98,4 @@ def _measures(run: Run, sphere: Any) -> bool:
     if before.get("sphere") == sphere:
         return True
     trained = before.get("epochs")
-    return trained is not None and not _epochs_to_measure(sphere, trained)
+    return trained is not None and not _epochs_to_measure(sphere, range(trained))

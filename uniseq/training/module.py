@@ -1,7 +1,7 @@
 """The LightningModule: a backbone, a similarity and an objective, composed."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from uniseq.losses.base import Objective, Triplets
 from uniseq.ranking.metrics import ranking_metrics
 from uniseq.ranking.ranks import Ranks, join_ranks, rank_targets
 from uniseq.similarity import Similarity
+from uniseq.training.schedules import lightning_schedule
 
 
 class SequentialRecommender(LightningModule):
@@ -36,6 +37,8 @@ class SequentialRecommender(LightningModule):
         start_token: whether item N stands for an empty history; it is embedded and never ranked.
         ks: cut-offs of the metrics.
         seed: of dropout; see :meth:`on_train_batch_start`.
+        scheduler: makes the learning rate's schedule from the optimizer; None keeps it as it is.
+        watched: the validation figure that a schedule waits for.
     """
 
     backbone: Backbone
@@ -56,12 +59,16 @@ class SequentialRecommender(LightningModule):
         start_token: bool = False,
         ks: Sequence[int] = (10,),
         seed: int = 0,
+        scheduler: Callable[[Optimizer], Any] | None = None,
+        watched: str = "val/masked/NDCG@10",
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.similarity = similarity
         self.loss = loss
         self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.watched = watched
         self.ks = tuple(ks)
         self.seed = seed
         self.num_items = num_items
@@ -222,6 +229,11 @@ class SequentialRecommender(LightningModule):
     def _metrics(self, stage: str, history: str) -> MetricCollection:
         return cast(MetricCollection, self.metrics[f"{stage}_{history}"])
 
-    def configure_optimizers(self) -> Optimizer:
-        """The optimizer over all parameters."""
-        return self.make_optimizer(self.parameters())
+    def configure_optimizers(self) -> Any:
+        """The optimizer over all parameters, with its schedule if there is one."""
+        optimizer = self.make_optimizer(self.parameters())
+        if self.make_scheduler is None:
+            return optimizer
+        every = self.trainer.check_val_every_n_epoch or 1
+        schedule = lightning_schedule(self.make_scheduler(optimizer), self.watched, every)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}

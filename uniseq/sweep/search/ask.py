@@ -5,17 +5,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from omegaconf import DictConfig
 from optuna.trial import Trial, TrialState
 
-from uniseq.config.check import check_config
+from uniseq.config.recipes import recipe
 from uniseq.records.folders import Run, Runs
 from uniseq.sweep.plan import short
 from uniseq.sweep.search.space import refusal, size, untried, with_values
 from uniseq.sweep.search.study import OVER, REFUSED, RUN, Study
-from uniseq.sweep.worker import id_of
+from uniseq.training.parts import Recipe
 
 # The sampler likes to repeat itself; after so many draws the next new combination is taken.
 DRAWS = 20
@@ -27,14 +26,12 @@ class Taken:
 
     Args:
         trial: of the study.
-        cfg: with the trial's values.
-        plain: the same, resolved.
+        recipe: with the trial's values.
         run: as it stands.
     """
 
     trial: Trial
-    cfg: DictConfig
-    plain: dict[str, Any]
+    recipe: Recipe
     run: Run
 
 
@@ -117,9 +114,8 @@ class _Asker:
             return None
         values = [f"{key}={trial.params[key]}" for key in self.search.shown if key in trial.params]
         cfg.name = "_".join([self.search.title, *map(short, values)])
-        plain = check_config(cfg)
-        id = id_of(cfg, plain)
-        if not self.held.enter_context(self.runs.claim(id)):
+        made = recipe(cfg)
+        if not self.held.enter_context(self.runs.claim(made.id)):
             return None
-        trial.set_user_attr(RUN, {"id": id, "name": plain["name"]})
-        return Taken(trial, cfg, plain, self.runs.at_rest(id, plain["name"]))
+        trial.set_user_attr(RUN, {"id": made.id, "name": made.name})
+        return Taken(trial, made, self.runs.at_rest(made.id, made.name))

@@ -8,10 +8,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from uniseq.config.check import build, check_config
+from uniseq.config.recipes import recipe
 from uniseq.errors import ConfigError
 from uniseq.records.identity import identity
-from uniseq.records.record import watched
 from uniseq.sweep.plan import Planner, has_key, no_such, short
 from uniseq.sweep.search.space import usable
 from uniseq.sweep.search.study import Search
@@ -49,8 +48,8 @@ def searches(
     varied = planner.varied({**crossed, **left})
     for overrides in itertools.product(*crossed.values()):
         cfg = planner.compose(overrides)
-        plain = check_config(cfg)
-        title = "_".join([plain["name"], *(short(each) for each in overrides if each in varied)])
+        made = recipe(cfg)
+        title = "_".join([made.name, *(short(each) for each in overrides if each in varied)])
         space = {key: _values(axis) for key, axis in left.items() if has_key(cfg, key)}
         if not space:
             raise ConfigError(
@@ -62,7 +61,7 @@ def searches(
         space, lost = usable(cfg, space, leave_out)
         found = Search(
             title=title,
-            watched=watched(cfg),
+            watched=made.ranking.watched,
             command=sys.argv[1:],
             overrides=list(overrides),
             shown=[key for key, axis in left.items() if varied.issuperset(axis)],
@@ -70,8 +69,8 @@ def searches(
             leave_out=list(leave_out),
             **settings,
         )
-        fingerprint = build(cfg.dataset).sequences.fingerprint
-        rest = _without(identity(plain), space)
+        fingerprint = made.data.sequences.fingerprint
+        rest = _without(identity(made.config), space)
         yield _name([rest, fingerprint, space, found.leave_out], settings), found, [*lost, *absent]
 
 

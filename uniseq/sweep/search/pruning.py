@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from optuna.trial import Trial
 
 from uniseq.errors import ConfigError
-from uniseq.training.callbacks.history import History
+from uniseq.training.callbacks.epoch_log import EpochLog
 from uniseq.training.outcome import Pruned
 
 GIVEN_UP = "given up"
@@ -68,7 +68,7 @@ class Reports(Callback):
         self._look(trainer)
 
     def _look(self, trainer: Trainer) -> None:
-        self.report(History.of(trainer).epochs)
+        self.report(EpochLog.of(trainer).epochs)
 
     def give_up(self) -> None:
         """Raise if it is decided."""

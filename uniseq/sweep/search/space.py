@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from uniseq.config.preflight import try_out
+from uniseq.config.recipes import try_out
 from uniseq.errors import ConfigError
 
 # Key to its values, each as on a command line.

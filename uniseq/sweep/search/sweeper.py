@@ -11,8 +11,7 @@ from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from uniseq.config.paths import own_conf
-from uniseq.config.preflight import make_folder
+from uniseq.config.paths import make_folder, own_conf
 from uniseq.errors import UniseqError
 from uniseq.records.folders import Runs
 from uniseq.startup import load_trainer

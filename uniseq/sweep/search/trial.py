@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from uniseq.errors import UniseqError
-from uniseq.records.record import Record, watched
+from uniseq.records.record import Record
 from uniseq.sweep.search.ask import Taken, take
 from uniseq.sweep.search.pruning import Reports
 from uniseq.sweep.search.study import FAULT, Study
@@ -30,7 +30,7 @@ def run_trial(cfg: DictConfig, root: Path) -> float | None:
     with take(study, base) as taken:
         if taken is None:
             return None
-        reports = Reports(taken.trial, watched(taken.cfg))
+        reports = Reports(taken.trial, taken.recipe.ranking.watched)
         try:
             reports.report(_record(taken, reports).epochs)
         except Pruned:
@@ -58,6 +58,6 @@ def _record(taken: Taken, reports: Reports) -> Record:
     if run.record is not None and run.state == "pruned":
         reports.report(run.record.epochs)
         reports.give_up()
-    if run.record is not None and is_over(run, taken.plain):
+    if run.record is not None and is_over(run, taken.recipe.config):
         return run.record
-    return finish(taken.cfg, run, [reports])
+    return finish(taken.recipe, run, [reports])

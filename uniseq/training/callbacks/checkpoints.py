@@ -74,6 +74,7 @@ class BestCheckpoint(ModelCheckpoint):
         """Note what is about to begin."""
         super().setup(trainer, pl_module, stage)
         self._trains = stage == "fit"
+        self._every_n_epochs = trainer.check_val_every_n_epoch or 1  # when there is a figure
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the best epoch of the interrupted run; nothing where the best one is tested.

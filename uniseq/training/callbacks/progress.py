@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from uniseq.records.folders import write_progress
 from uniseq.training.callbacks.early_stopping import Stopping
-from uniseq.training.callbacks.history import History
+from uniseq.training.callbacks.epoch_log import EpochLog
 
 
 class Progress(Callback):
@@ -36,7 +36,7 @@ class Progress(Callback):
     def _write(self, trainer: Trainer) -> None:
         if not trainer.is_global_zero:
             return
-        history = History.of(trainer)
+        history = EpochLog.of(trainer)
         watched = next(c for c in trainer.callbacks if isinstance(c, Stopping)).monitor  # type: ignore[attr-defined]
         figures = [epoch[watched] for epoch in history.epochs]
         seconds = [sum(parts.values()) for parts in history.seconds]

@@ -1,4 +1,4 @@
-"""The callback that keeps a run's metrics by epoch, through interruptions too."""
+"""Epoch log: the callback that keeps a run's metrics by epoch, through interruptions too."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from uniseq.errors import ConfigError, UniseqError
 from uniseq.training.module import SequentialRecommender
 
 
-class History(Callback):
+class EpochLog(Callback):
     """Metrics and seconds of each epoch; saved in every checkpoint and restored from it.
 
     It also keeps the identity of the config in the checkpoint, so that a run cannot be resumed
@@ -27,9 +27,15 @@ class History(Callback):
         self.earlier = 0.0  # seconds in processes that were cut off, up to the checkpoint
         self._made = time.perf_counter()
         self._began = self._validation_began = 0.0
+        self._validated = False
+
+    @property
+    def state_key(self) -> str:
+        """The class's first name, under which checkpoints keep its state."""
+        return "History"
 
     @classmethod
-    def of(cls, trainer: Trainer) -> "History":
+    def of(cls, trainer: Trainer) -> "EpochLog":
         """The one that the trainer has."""
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         return next(callback for callback in callbacks if isinstance(callback, cls))
@@ -37,17 +43,20 @@ class History(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the epoch's clock."""
         self._began = time.perf_counter()
+        self._validated = False
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Training of this epoch is over."""
         self._validation_began = time.perf_counter()
+        self._validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the epoch; validation has run by now."""
+        # Without a validation in this epoch the trainer still has the figures of the last one.
         metrics = {
             name: float(value)
             for name, value in trainer.callback_metrics.items()
-            if name.startswith("val/")
+            if name.startswith("val/") and self._validated
         }
         means = cast(SequentialRecommender, pl_module).epoch_means()
         for name, value in means.items():
@@ -59,12 +68,9 @@ class History(Callback):
                     "lower optimizer.lr"
                 )
         self.epochs.append({"epoch": trainer.current_epoch, **means, **metrics})
-        self.seconds.append(
-            {
-                "train": self._validation_began - self._began,
-                "validation": time.perf_counter() - self._validation_began,
-            }
-        )
+        now = time.perf_counter()
+        trained = self._validation_began if self._validated else now
+        self.seconds.append({"train": trained - self._began, "validation": now - trained})
 
     def state_dict(self) -> dict[str, Any]:
         """What the next process needs to go on."""

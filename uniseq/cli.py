@@ -1,0 +1,29 @@
+"""Doors: what every command does alike, from finding one's own classes to its exit status."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from uniseq.errors import UniseqError
+
+
+def complain(fault: object, mark: str = "error: ") -> None:
+    """Print a fault, a line of which may be one of several, to the standard error."""
+    print(f"{mark}{fault}".replace("\n", f"\n{mark}"), file=sys.stderr)
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Ends the command with status 1, and a line a fault, on input that cannot be used."""
+    try:
+        yield
+    except UniseqError as error:
+        complain(error)
+        sys.exit(1)
+
+
+def own_classes() -> None:
+    """Let classes be found in the working folder, also by the console script."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))

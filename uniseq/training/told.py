@@ -1,0 +1,50 @@
+"""Parts and their nodes: a class with its arguments, made, or told as a node of a config."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from uniseq.errors import ConfigError
+
+
+def make(part: Callable[..., Any], *arguments: Any, **given: Any) -> Any:
+    """What a part makes; arguments that are parts themselves are made first."""
+    if not isinstance(part, functools.partial):
+        return part(*arguments, **given)
+    own = [make(each) if _is_part(each) else each for each in part.args]
+    named = {key: make(each) if _is_part(each) else each for key, each in part.keywords.items()}
+    return part.func(*own, *arguments, **named, **given)
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, functools.partial | type)
+
+
+def node_of(key: str, part: Any) -> Any:
+    """A part as a node of a config: its class and its arguments, by name.
+
+    Raises:
+        ConfigError: naming the key, when it is neither a class nor a partial of one, or an
+            argument is neither such a part nor a plain value.
+    """
+    if part is None or isinstance(part, bool | int | float | str):
+        return part
+    if isinstance(part, list | tuple):
+        return [node_of(f"{key}[{place}]", each) for place, each in enumerate(part)]
+    if isinstance(part, Mapping):
+        return {str(name): node_of(f"{key}.{name}", each) for name, each in part.items()}
+    kind, arguments, named = part, (), {}
+    if isinstance(part, functools.partial):
+        kind, arguments, named = part.func, part.args, part.keywords
+    if not (inspect.isclass(kind) or inspect.isfunction(kind)) or "<" in kind.__qualname__:
+        raise ConfigError(
+            key,
+            f"{part!r} cannot stand in a record; give a class or functools.partial(class, …) "
+            "with plain arguments",
+        )
+    given = inspect.signature(kind).bind_partial(*arguments, **named).arguments
+    return {
+        "_target_": f"{kind.__module__}.{kind.__qualname__}",
+        **{name: node_of(f"{key}.{name}", value) for name, value in given.items()},
+    }

@@ -1,0 +1,103 @@
+"""The trainer of a run: callbacks in their order, loggers, and the checkpoints."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.loggers import Logger
+
+from uniseq.loggers.base import Resumes
+from uniseq.training.callbacks.checkpoints import (
+    AtomicCheckpointIO,
+    BestCheckpoint,
+    LastCheckpoint,
+    steps_of,
+)
+from uniseq.training.callbacks.early_stopping import Stopping
+from uniseq.training.callbacks.memory_trim import HostMemoryTrim
+from uniseq.training.parts import Recipe
+from uniseq.training.told import make
+
+# Drawn anew at each step the bar takes a sixth of an epoch on Beauty.
+BAR_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A trainer, and the callbacks that say what came of it."""
+
+    trainer: Trainer
+    stopping: Stopping
+    best: BestCheckpoint
+
+    @property
+    def capped(self) -> bool:
+        """Whether training ended with its last epoch, not by early stopping."""
+        return not self.stopping.stopped_epoch
+
+    @property
+    def stopped(self) -> str:
+        """Why training ended, in words."""
+        if self.capped:
+            return f"cap of {self.trainer.max_epochs} epochs reached"
+        return f"no better {self.stopping.monitor} for {self.stopping.epochs} epochs"
+
+
+def make_fit(recipe: Recipe, folder: Path, start: Path | None, kept: Sequence[Callback]) -> Fit:
+    """The trainer with the callbacks ``kept``, one's own, early stopping and the checkpoints.
+
+    Args:
+        recipe: of the run.
+        folder: that everything is written to.
+        start: the last.ckpt that training goes on from; None when it begins.
+        kept: callbacks that come first.
+    """
+    own = [make(each) for each in recipe.callbacks.values()]
+    stopping = Stopping(recipe.ranking.watched, recipe.ranking.patience)
+    best = BestCheckpoint(folder / "checkpoints", recipe.ranking.watched, start)
+    # In this order: the last checkpoint holds the others' state at the end of its epoch.
+    last = LastCheckpoint(folder / "checkpoints")
+    callbacks = [*kept, *own, stopping, best, last, HostMemoryTrim()]
+    if recipe.config["trainer"].get("enable_progress_bar", True):
+        callbacks.append(RichProgressBar(refresh_rate=BAR_STEPS, leave=False))
+    trainer = make(
+        recipe.trainer,
+        callbacks=callbacks,
+        logger=[_logger(each, folder) for each in recipe.loggers.values()],
+        default_root_dir=str(folder),
+        plugins=[AtomicCheckpointIO()],
+    )
+    return Fit(trainer, stopping, best)
+
+
+def _logger(part: Callable[..., Logger], folder: Path) -> Logger:
+    takes = "save_dir" in inspect.signature(getattr(part, "func", part)).parameters
+    return make(part, **({"save_dir": str(folder)} if takes else {}))  # type: ignore[no-any-return]
+
+
+def begin_logging(
+    loggers: Sequence[Logger], config: Mapping[str, Any], resume: Path | None
+) -> list[dict[str, Any]]:
+    """Let each logger go on, or begin, with the config; says which they are, for the record."""
+    steps = None if resume is None else steps_of(resume)
+    for logger in loggers:
+        if steps is not None and isinstance(logger, Resumes):
+            logger.resume(steps)
+        logger.log_hyperparams(dict(config))
+    return [{"type": type(each).__name__, "run": each.version} for each in loggers]
+
+
+def test_figures(
+    trainer: Trainer, model: LightningModule, data: LightningDataModule, **how: Any
+) -> dict[str, float]:
+    """Test metrics of a model, ``masked/HR@10`` and so on; ``how`` goes to the trainer."""
+    trainer.test(model, datamodule=data, verbose=False, **how)
+    return {
+        name.removeprefix("test/"): float(value)
+        for name, value in trainer.callback_metrics.items()
+        if name.startswith("test/")
+    }
