@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.paths import conf_dir
+from uniseq.config.recipes import recipe
 from uniseq.records.record import Record
 from uniseq.training.train import train
 
@@ -36,7 +37,7 @@ def composed(overrides: Sequence[str] = (), config_dir: Path | None = None) -> D
 
 def run(folder: Path, *overrides: str) -> Record:
     """A tiny run of this process, in a folder."""
-    return train(composed([*TINY, f"results_dir={folder}", *overrides]), folder)
+    return train(recipe(composed([*TINY, f"results_dir={folder}", *overrides])), folder)
 
 
 def undated(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from tests.config_runs import composed
 from tests.data.cases import samples_of
 from uniseq.config.build import build
+from uniseq.config.recipes import recipe
 from uniseq.data.samples import Prefixes
 from uniseq.training.train import train
 from uniseq.training.yardsticks import yardsticks
@@ -72,6 +73,6 @@ def test_figures_without_training(figures, name, ranking, masked, unmasked):
 
 def test_two_epochs_on_beauty_beat_popularity(tmp_path):
     overrides = ["dataset=beauty", "trainer.max_epochs=2", "trainer.enable_progress_bar=false"]
-    record = train(composed([*overrides, "trainer.accelerator=cpu"]), tmp_path)
+    record = train(recipe(composed([*overrides, "trainer.accelerator=cpu"])), tmp_path)
     assert record.yardsticks["popularity"]["masked/HR@10"] == pytest.approx(0.0110, abs=5e-4)
     assert record.test["masked/HR@10"] > 2 * record.yardsticks["popularity"]["masked/HR@10"]

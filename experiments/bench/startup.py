@@ -16,46 +16,17 @@ import sys
 import tempfile
 import time
 
-BEGAN = "UNISEQ_BENCH_BEGAN"
-HEAVY = (
-    "matplotlib",
-    "scipy",
-    "polars",
-    "pandas",
-    "rich",
-    "wandb",
-    "tensorboard",
-    "sklearn",
-    "ray",
-)
+from clock import BEGAN
 
 
 def one_run(overrides: list[str]) -> None:
     """Train one step in this process, print what it took, and leave."""
-    began = float(os.environ.get(BEGAN, time.time()))
+    os.environ.setdefault(BEGAN, str(time.time()))
     import uniseq.run
-    import uniseq.training.train
 
-    make_trainer = uniseq.training.train._trainer
-
-    def with_clock(*arguments):
-        from lightning.pytorch import Callback
-
-        class Clock(Callback):
-            def on_train_batch_end(self, *_):
-                wall = time.time() - began
-                found = {"wall_s": wall, "cpu_s": time.process_time(), "modules": len(sys.modules)}
-                found["heavy"] = [name for name in HEAVY if name in sys.modules]
-                print(json.dumps(found), flush=True)
-                os._exit(0)
-
-        trainer, *rest = make_trainer(*arguments)
-        trainer.callbacks.append(Clock())
-        return trainer, *rest
-
-    uniseq.training.train._trainer = with_clock
     with tempfile.TemporaryDirectory() as folder:
-        sys.argv = ["uniseq", f"hydra.run.dir={folder}", *overrides]
+        clock = "+callbacks.clock._target_=clock.Clock"
+        sys.argv = ["uniseq", f"hydra.run.dir={folder}", clock, *overrides]
         uniseq.run.main()
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from tests.config_runs import run
+from uniseq.config.recipes import recorded_recipe
 from uniseq.records.store import read_record, write_record
-from uniseq.repeat import config_here, main
+from uniseq.repeat import CSV, main
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +78,12 @@ def test_what_cannot_be_repeated_is_one_line(recorded, tmp_path, capsys):
 def test_what_belongs_to_a_machine_is_set_anew(recorded, tmp_path):
     _, record = recorded
     config = json.loads(json.dumps(record.config)) | {"ckpt_path": "/gone", "data_dir": "/gone"}
-    config["dataset"]["source"]["data_dir"] = "/gone"
-    config["logger"] = {"_target_": "uniseq.loggers.wandb.WandbLogger", "offline": False}
-    cfg = config_here(config, tmp_path, "/mine", 2)
-    assert (cfg.ckpt_path, cfg.data_dir, cfg.threads) == (None, "/mine", 2)
-    assert cfg.dataset.source.data_dir == "/mine"
-    assert cfg.logger._target_.endswith("CSVLogger")
-    assert (cfg.seed, cfg.loss.beta, cfg.tags) == (3, 0.1, ["x"])
+    file = {"_target_": "uniseq.data.sources.BenchmarkFile", "file": "x.txt", "data_dir": "/gone"}
+    config["dataset"]["source"] = file
+    config["logger"] = {"_target_": "uniseq.wandb_logger.WandbLogger", "offline": False}
+    here = {"results_dir": str(tmp_path), "threads": 2, "logger": CSV}
+    made = recorded_recipe(config, "/mine", **here)
+    assert (made.ckpt_path, made.config["data_dir"], made.threads) == (None, "/mine", 2)
+    assert made.config["dataset"]["source"]["data_dir"] == "/mine"
+    assert made.config["logger"]["_target_"].endswith("CSVLogger")
+    assert (made.seed, made.config["loss"]["beta"], made.config["tags"]) == (3, 0.1, ["x"])

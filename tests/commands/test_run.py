@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from tests.config_runs import TINY, composed, run
+from uniseq.config.recipes import recipe
 from uniseq.errors import ConfigError, DataError, UniseqError
 from uniseq.records.store import read_record
 from uniseq.training.train import train
 
-EXAMPLES = Path(__file__).parents[1] / "experiments" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "experiments" / "examples"
 
 
 def repeatable(record) -> dict:
@@ -155,7 +156,7 @@ def test_a_finished_run_can_be_prolonged(tmp_path):
 def test_a_failed_run_leaves_its_error_in_a_record(tmp_path):
     with pytest.raises(DataError):
         folder, source = f"data_dir={tmp_path}", ("dataset=file", "dataset.source.file=x.txt")
-        train(composed([*source, folder, "trainer.accelerator=cpu"]), tmp_path)
+        train(recipe(composed([*source, folder, "trainer.accelerator=cpu"])), tmp_path)
     record = read_record(tmp_path / "record.json")
     assert record.status == "failed"
     assert record.error["type"] == "DataError"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.config_runs import TINY
 
-SCRIPT = Path(__file__).parents[1] / "experiments" / "bench" / "startup.py"
+SCRIPT = Path(__file__).parents[2] / "experiments" / "bench" / "startup.py"
 
 
 def test_nothing_heavy_is_loaded_before_the_first_step_that_it_does_not_use(tmp_path):

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from tests.config_runs import TINY, composed
 from uniseq.config.check import check_config
 from uniseq.config.paths import conf_dir
+from uniseq.config.recipes import recipe
 from uniseq.training.train import train
 
 CONF = conf_dir()
@@ -58,7 +59,9 @@ def test_each_choice_trains(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_SILENT", "true")
     limits = ("trainer.max_epochs=1",) if path.parent.name == "trainer" else ("trainer=smoke",)
-    record = train(composed([_override(path), *limits, *TINY, f"results_dir={tmp_path}"]), tmp_path)
+    record = train(
+        recipe(composed([_override(path), *limits, *TINY, f"results_dir={tmp_path}"])), tmp_path
+    )
     assert record.status == "finished"
     assert len(record.epochs) == 1
     assert 0 <= record.test["masked/HR@10"] <= 1

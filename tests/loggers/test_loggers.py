@@ -13,6 +13,7 @@ from lightning.pytorch import Callback
 from tests.commands.test_run import run
 from tests.config_runs import TINY, composed
 from tests.loggers.wandb_files import offline_run, offline_runs
+from uniseq.config.recipes import recipe
 from uniseq.records.store import read_record
 from uniseq.training.train import train
 
@@ -29,8 +30,8 @@ def resumed(folder, *overrides):
     """The record of a run of four epochs that was cut off in the third."""
     cfg = composed([*TINY, "trainer.max_epochs=4", *overrides])
     with pytest.raises(OSError, match="No space"):
-        train(cfg, folder, watchers=[FullDisk()])
-    return train(cfg, folder, folder / "checkpoints" / "last.ckpt")
+        train(recipe(cfg), folder, watchers=[FullDisk()])
+    return train(recipe(cfg), folder, folder / "checkpoints" / "last.ckpt")
 
 
 def test_csv_of_a_resumed_run_is_that_of_an_undisturbed_one(tmp_path):
@@ -53,7 +54,7 @@ def test_a_resumed_run_goes_on_with_its_wandb_run(tmp_path, monkeypatch):
     record = resumed(tmp_path, "logger=wandb")
     first, second = offline_runs(tmp_path)
     assert first.settings["run_id"] == second.settings["run_id"]
-    assert record.environment["logger"]["run"] == second.settings["run_id"]
+    assert record.environment["loggers"][0]["run"] == second.settings["run_id"]
     assert (first.finished, second.finished) == (1, 0)
     rows = [
         (row["epoch"], row["val/masked/HR@10"])
@@ -96,7 +97,7 @@ def test_an_offline_wandb_run_holds_config_curves_and_summary(tmp_path, monkeypa
     assert kept.settings["tags"] == ["a", "b"]
     assert kept.summary["test/masked/HR@10"] == pytest.approx(record.test["masked/HR@10"])
     assert kept.summary["val/masked/NDCG@10"] == pytest.approx(curve[-1])
-    assert record.environment["logger"]["run"] == kept.settings["run_id"]
+    assert record.environment["loggers"][0]["run"] == kept.settings["run_id"]
     assert kept.finished == 0
 
 
@@ -154,7 +155,7 @@ def test_each_run_of_a_sweep_is_a_wandb_run_of_its_own(tmp_path):
     kept = {}
     for path in tmp_path.glob("**/record.json"):
         record, left = read_record(path), offline_run(path.parent)
-        assert record.environment["logger"] == {
+        assert record.environment["loggers"][0] == {
             "type": "WandbLogger",
             "run": left.settings["run_id"],
         }

@@ -14,6 +14,7 @@ from tests.config_runs import TINY, composed
 from tests.data.cases import ListSource, make_sequences
 from uniseq.backbones import SASRec
 from uniseq.batch import SequenceBatch
+from uniseq.config.recipes import recipe
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.errors import DataError
 from uniseq.losses import BCELoss, InfoNCELoss, UniformityLoss
@@ -48,7 +49,7 @@ TIMED = (
 def test_a_run_split_by_time_ranks_the_users_of_the_test_period(tmp_path):
     tiny = [o for o in TINY if not o.startswith("dataset.")]
     overrides = [*tiny, *TIMED, "trainer.max_epochs=1", f"results_dir={tmp_path}"]
-    record = train(composed(overrides), tmp_path)
+    record = train(recipe(composed(overrides)), tmp_path)
     data = SequenceDataModule(TimedLog(), split="time", held_out_share=0.15)
     ranks = np.load(tmp_path / record.ranks_file)
     assert 0 < len(data.split.test.users) < 80

@@ -24,7 +24,10 @@ _NOW = {first: now for now, first in FIRST_NAMES.items()}
 # Keys that came after the first records, each with the value at which everything is as it was
 # before the key came; that value stays, also when the key's default changes. They stand under the
 # first name of the class that they belong to, or under the group where there is none ("": the top).
-AS_BEFORE: dict[str, dict[str, Any]] = {"": {"callbacks": {}, "scheduler": None}}
+AS_BEFORE: dict[str, dict[str, Any]] = {
+    "": {"callbacks": {}, "scheduler": None},
+    "lightning.pytorch.Trainer": {"check_val_every_n_epoch": 1},
+}
 
 # Top-level keys that have another name now.
 FORMER_KEYS: dict[str, str] = {}

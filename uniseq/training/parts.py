@@ -67,6 +67,7 @@ def _trainer() -> "Callable[..., Trainer]":
         accelerator="auto",
         devices=1,
         num_sanity_val_steps=0,
+        check_val_every_n_epoch=1,
         enable_model_summary=False,
         enable_progress_bar=True,
         log_every_n_steps=1000,

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,6 +46,17 @@ def node_of(key: str, part: Any) -> Any:
         )
     given = inspect.signature(kind).bind_partial(*arguments, **named).arguments
     return {
-        "_target_": f"{kind.__module__}.{kind.__qualname__}",
+        "_target_": _name_of(kind),
         **{name: node_of(f"{key}.{name}", value) for name, value in given.items()},
     }
+
+
+def _name_of(kind: Any) -> str:
+    """Where a class is found: one of another package by its short name, as its files move."""
+    packages = kind.__module__.split(".")
+    if packages[0] != "uniseq":
+        for count in range(2, len(packages)):
+            module = ".".join(packages[:count])
+            if getattr(sys.modules.get(module), kind.__qualname__, None) is kind:
+                return f"{module}.{kind.__qualname__}"
+    return f"{kind.__module__}.{kind.__qualname__}"
