@@ -16,6 +16,7 @@ from uniseq.backbones import SASRec
 from uniseq.batch import SequenceBatch
 from uniseq.config.recipes import recipe
 from uniseq.data.datamodule import SequenceDataModule
+from uniseq.data.sequences import Sequences
 from uniseq.errors import DataError
 from uniseq.losses import BCELoss, InfoNCELoss, UniformityLoss
 from uniseq.similarity import Cosine
@@ -30,7 +31,7 @@ def run(folder: Path, *overrides: str):
 class TimedLog:
     """Users with 1 to 9 interactions at random moments: many are too short for leave-one-out."""
 
-    def load(self):
+    def load(self) -> Sequences:
         rng = np.random.default_rng(0)
         counts = rng.integers(1, 10, size=80)
         sequences = make_sequences([rng.integers(40, size=n).tolist() for n in counts], 40)

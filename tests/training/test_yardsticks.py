@@ -7,6 +7,7 @@ import pytest
 
 from tests.data.cases import ITEMS, ListSource, make_sequences, tiny_synthetic
 from uniseq.data.datamodule import SequenceDataModule
+from uniseq.data.sequences import Sequences
 from uniseq.training import yardsticks as implementation
 from uniseq.training.yardsticks import yardsticks
 
@@ -53,7 +54,7 @@ def test_the_validation_item_is_part_of_the_history():
 class Clock:
     """Users 0 and 1 have their test item at time 8; the truth is that item n follows n others."""
 
-    def load(self):
+    def load(self) -> Sequences:
         histories = [[0, 4, 5, 3, 1], [0, 1, 0], [0, 1, 2, 3, 4]]
         times = [1, 2, 3, 8, 9, 2, 3, 8, 1, 2, 3, 4, 5]
         return replace(make_sequences(histories), times=np.array(times))

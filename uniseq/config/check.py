@@ -3,24 +3,28 @@
 import dataclasses
 import difflib
 import inspect
-import logging
-import types
 import typing
 from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import SchemaError
 
+from uniseq.config.kinds import (
+    SPECIAL,
+    UNIONS,
+    admitted,
+    element,
+    kind_at,
+    load,
+    parameter_hints,
+)
 from uniseq.config.schema import RunConfig
 from uniseq.errors import ConfigError, UniseqError
-from uniseq.records.identity import current_name
 from uniseq.training.parts import Ranking
 
 # Arguments of the trainer that are made elsewhere, each with what to do instead.
@@ -30,8 +34,6 @@ ELSEWHERE = {
     "default_root_dir": "name the folder with results_dir=…",
     "plugins": "it is the checkpoints' own",
 }
-_UNIONS = (typing.Union, types.UnionType)
-HYDRA_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
 
 def check_config(cfg: DictConfig) -> dict[str, Any]:
@@ -59,8 +61,10 @@ def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
     if isinstance(ranking, dict):
         yield from _check_arguments("ranking", ranking, Ranking, required=True)
         yield from _check_monitor(ranking)
+    known = {field.name for field in dataclasses.fields(RunConfig)}
     for key, value in plain.items():
-        yield from _check_nodes(key, value)
+        if key in known:
+            yield from _check_nodes(key, value, kind_at(key))
 
 
 def _is_interpolation(cfg: DictConfig, key: str) -> bool:
@@ -121,53 +125,39 @@ def _check_monitor(ranking: dict[str, Any]) -> Iterator[ConfigError]:
         )
 
 
-def _check_nodes(path: str, value: Any) -> Iterator[ConfigError]:
-    """Check each mapping with a ``_target_`` below ``path`` against the target's signature."""
+def _check_nodes(path: str, value: Any, annotation: Any) -> Iterator[ConfigError]:
+    """Check each node at or below ``path`` against its target's signature.
+
+    Args:
+        path: a key.
+        value: what the config has there.
+        annotation: what may be there; None where nothing can be built.
+    """
     if isinstance(value, list):
-        for index, element in enumerate(value):
-            yield from _check_nodes(f"{path}[{index}]", element)
+        for index, each in enumerate(value):
+            yield from _check_nodes(f"{path}[{index}]", each, element(annotation))
     if not isinstance(value, dict):
         return
     if "_target_" in value:
-        target = value["_target_"]
-        if target == "???":
-            yield ConfigError(f"{path}._target_", "is not set; name a class, such as mine.Loss")
-            return
         try:
-            callee = _load(target)
+            target = admitted(value, annotation)
         except ConfigError as fault:
             yield fault.under(path)
             return
         # The signature may lie behind a partial call, whose other arguments come later.
-        yield from _check_arguments(path, value, callee, required=not value.get("_partial_", False))
-    for key, element in value.items():
-        yield from _check_nodes(f"{path}.{key}", element)
-
-
-def _load(target: str) -> Any:
-    """What a target names; says in one line why it is not to be had, where Hydra takes several."""
-    log = logging.getLogger("hydra.utils")
-    before, log.disabled = log.disabled, True
-    try:
-        return get_object(current_name(target))
-    except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        top = target.partition(".")[0]
-        there = bool(top) and find_spec(top) is not None
-        where = "run where its file lies, or name that folder in PYTHONPATH"
-        raise ConfigError(
-            "_target_",
-            f"cannot be imported: {first_line(cause)}; {'check its name' if there else where}",
-        ) from error
-    finally:
-        log.disabled = before
+        required = not value.get("_partial_", False)
+        yield from _check_arguments(path, value, target, required=required)
+        hints = parameter_hints(target)
+        for key, each in value.items():
+            yield from _check_nodes(f"{path}.{key}", each, hints.get(key))
+        return
+    for key, each in value.items():
+        yield from _check_nodes(f"{path}.{key}", each, element(annotation))
 
 
 def takes_argument(target: str, name: str) -> bool:
     """Whether what a target names takes a keyword argument."""
-    parameters = inspect.signature(_load(target)).parameters
+    parameters = inspect.signature(load(target)).parameters
     return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
@@ -181,17 +171,17 @@ def _check_arguments(
         if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     }
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    hints = _hints(callee)
+    hints = parameter_hints(callee)
     for key, value in given.items():
         where = f"{path}.{key}" if path else key
-        if key in HYDRA_KEYS:
+        if key in SPECIAL:
             continue
         if key not in named:
             if not open_ended:
                 yield ConfigError(where, f"there is no such key{nearest(key, named)}")
         elif value == "???":
             yield ConfigError(where, "is not set; give it a value")
-        elif key in hints and not (isinstance(value, dict) and "_target_" in value):
+        elif key in hints and not _holds_node(value):
             if type(value) is int and _is_float(hints[key]):
                 given[key] = float(value)  # 0 and 0.0 are one setting, with one hash
             problem = _type_problem(value, hints[key])
@@ -209,17 +199,16 @@ def _is_supplied(path: str, name: str) -> bool:
     return name == "save_dir" and path.partition(".")[0] == "logger"
 
 
-def _hints(callee: Any) -> dict[str, Any]:
-    function = callee.__init__ if inspect.isclass(callee) else callee
-    try:
-        return typing.get_type_hints(callee if dataclasses.is_dataclass(callee) else function)
-    except Exception:  # a third-party class whose annotations cannot be evaluated has no schema
-        return {}
+def _holds_node(value: Any) -> bool:
+    """Whether something is to be built in a value, so that it has not its type yet."""
+    if isinstance(value, dict):
+        return "_target_" in value or any(map(_holds_node, value.values()))
+    return isinstance(value, list) and any(map(_holds_node, value))
 
 
 def _is_float(hint: Any) -> bool:
     """Whether a number of this type is a float and no integer."""
-    kinds = typing.get_args(hint) if typing.get_origin(hint) in _UNIONS else (hint,)
+    kinds = typing.get_args(hint) if typing.get_origin(hint) in UNIONS else (hint,)
     return float in kinds and int not in kinds
 
 
@@ -245,7 +234,7 @@ def _readable(hint: Any) -> str:
         return "one of " + ", ".join(map(str, arguments))
     if hint is type(None):
         return "null"
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return " or ".join(_readable(argument) for argument in arguments)
     names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
     if hint in names or (inspect.isclass(hint) and origin is None):

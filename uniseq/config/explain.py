@@ -10,11 +10,11 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from uniseq.config.check import first_line, nearest
+from uniseq.config.kinds import load
 from uniseq.errors import ConfigError
 
 
@@ -89,7 +89,12 @@ def _is_argument(valid: DictConfig, key: str) -> bool:
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(valid, parent, throw_on_missing=False) if parent else None
     target = node.get("_target_", "???") if isinstance(node, DictConfig) else "???"
-    return target != "???" and name in inspect.signature(get_object(target)).parameters
+    if target == "???":
+        return False
+    try:
+        return name in inspect.signature(load(target)).parameters
+    except (ConfigError, TypeError, ValueError):  # none to be had, or one without a signature
+        return False
 
 
 def _keys(node: DictConfig, path: str = "") -> list[str]:
