@@ -75,7 +75,7 @@ def command(tmp_path, monkeypatch, capsys):
             "error: trainer.max_epoch: there is no such key; did you mean trainer.max_epochs?",
         ),
         ("trainer.max_epochs=0", "error: trainer.max_epochs: must be at least 1"),
-        ("+trainer.check_val_every_n_epoch=2", "error: trainer.check_val_every_n_epoch: must be 1"),
+        ("trainer.check_val_every_n_epoch=0", "error: trainer.check_val_every_n_epoch: must be 1"),
         ("+trainer.limit_val_batches=0", "error: trainer.limit_val_batches: must not be 0"),
         ("dataset.batch_size=0", "error: dataset.batch_size: must be at least 1, not 0"),
         ("dataset.source.num_clusters=50", "error: dataset.source.num_clusters:"),

@@ -17,15 +17,17 @@ def draw_curve(record: Record, path: Path) -> Path:
     figure = Figure(figsize=(10, 4), layout="constrained")
     losses, metrics = figure.subplots(1, 2)
     epochs = [epoch["epoch"] + 1 for epoch in record.epochs]
+    validated = record.validated
+    seen = [epoch["epoch"] + 1 for epoch in validated]
     marker = "o" if len(epochs) < 3 else None
     for name in record.epochs[0]:
-        values = [epoch[name] for epoch in record.epochs]
         if name.startswith("train/"):
+            values = [epoch[name] for epoch in record.epochs]
             losses.plot(epochs, values, label=name.removeprefix("train/"), marker=marker)
     monitor = record.config["ranking"]["monitor"]
     for history, style in (("masked", "-"), ("unmasked", "--")):
-        values = [epoch[f"val/{history}/{monitor}"] for epoch in record.epochs]
-        metrics.plot(epochs, values, style, label=f"validation, history {history}", marker=marker)
+        values = [epoch[f"val/{history}/{monitor}"] for epoch in validated]
+        metrics.plot(seen, values, style, label=f"validation, history {history}", marker=marker)
     if record.best_epoch is not None:
         metrics.axvline(record.best_epoch + 1, color="grey", linewidth=0.8, label="best epoch")
     for axes, title, unit in (

@@ -35,7 +35,8 @@ def node_of(key: str, part: Any) -> Any:
         return [node_of(f"{key}[{place}]", each) for place, each in enumerate(part)]
     if isinstance(part, Mapping):
         return {str(name): node_of(f"{key}.{name}", each) for name, each in part.items()}
-    kind, arguments, named = part, (), {}
+    kind: Any = part
+    arguments, named = (), {}
     if isinstance(part, functools.partial):
         kind, arguments, named = part.func, part.args, part.keywords
     if not (inspect.isclass(kind) or inspect.isfunction(kind)) or "<" in kind.__qualname__:

@@ -153,7 +153,7 @@ def measurement(curve: Curve, epoch: int) -> dict[str, Any]:
 
 
 def _draw_performance(axes: Any, curve: Curve, name: str, epoch: int, colour: str) -> None:
-    rows = curve.record.epochs
+    rows = curve.record.validated
     if any(name not in row for row in rows):
         known = sorted(key.removeprefix("val/") for key in rows[0] if key.startswith("val/"))
         raise DataError(

@@ -34,9 +34,9 @@ class Reports(Callback):
 
     def report(self, epochs: Sequence[dict[str, float]]) -> None:
         """Tell what the study does not know yet, epoch by epoch."""
-        figures = [epoch[self.watched] for epoch in epochs]
-        self.best = max(figures, default=None)
-        for step, figure in enumerate(figures, start=1):
+        figures = {int(e["epoch"]) + 1: e[self.watched] for e in epochs if self.watched in e}
+        self.best = max(figures.values(), default=None)
+        for step, figure in figures.items():
             if step in self._known:
                 continue
             self._known.add(step)

@@ -38,16 +38,16 @@ class Progress(Callback):
             return
         history = EpochLog.of(trainer)
         watched = next(c for c in trainer.callbacks if isinstance(c, Stopping)).monitor  # type: ignore[attr-defined]
-        figures = [epoch[watched] for epoch in history.epochs]
+        figures = {int(e["epoch"]): e[watched] for e in history.epochs if watched in e}
         seconds = [sum(parts.values()) for parts in history.seconds]
         write_progress(
             self.folder,
             {
-                "epochs": len(figures),
+                "epochs": len(history.epochs),
                 "max_epochs": trainer.max_epochs,
                 "watched": watched,
-                "best": max(figures, default=None),
-                "best_epoch": figures.index(max(figures)) if figures else None,
+                "best": max(figures.values(), default=None),
+                "best_epoch": max(figures, key=lambda epoch: figures[epoch], default=None),
                 "seconds_an_epoch": sum(seconds[-5:]) / len(seconds[-5:]) if seconds else None,
                 "sphere": self.sphere,
                 "host": socket.gethostname(),
