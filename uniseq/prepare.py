@@ -10,9 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from uniseq.cli import ending, own_classes
+from uniseq.config.help import ASKED, config_help
 from uniseq.config.recipes import compose
 from uniseq.data.sequences import Sequences
 from uniseq.data.statistics import statistics
+
+WHAT = (
+    "Prepares a data set and prints its statistics. It takes the overrides of uniseq.run; those "
+    "that have no bearing on the data set have no effect."
+)
 
 
 def prepare(overrides: Sequence[str]) -> Sequences:
@@ -46,6 +52,9 @@ def main() -> None:
     """The command line. Exit status 1 and a line a fault on input that cannot be used."""
     own_classes()
     with ending():
+        if ASKED & set(sys.argv):
+            print(config_help("uniseq.prepare", WHAT, sys.argv[1:], ["dataset"]))
+            return
         Console(soft_wrap=True).print(statistics_table(prepare(sys.argv[1:])))
 
 

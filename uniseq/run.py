@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from uniseq.cli import complain, own_classes
 from uniseq.config.compose import VERSION_BASE, explained
+from uniseq.config.help import ASKED, config_help
 from uniseq.config.launching import BASIC
 from uniseq.config.paths import conf_dir
 from uniseq.config.recipes import recipe
@@ -20,6 +21,10 @@ from uniseq.records.store import RECORD
 from uniseq.startup import load_trainer
 from uniseq.training.train import train
 
+WHAT = (
+    "Trains, ranks and records one run, or with --multirun every combination of values separated "
+    "by commas. --cfg job prints the config, --hydra-help says what else Hydra takes."
+)
 FULL_ERROR = "HYDRA_FULL_ERROR"
 GO_ON = (
     "the same --multirun goes on where it was, one run with ckpt_path=FOLDER/checkpoints/last.ckpt"
@@ -61,6 +66,9 @@ def main() -> None:
     os.environ[FULL_ERROR] = "1"  # so that Hydra hands its errors to us instead of exiting
     own_classes()
     try:
+        if ASKED & set(sys.argv):
+            print(config_help("uniseq.run", WHAT, sys.argv[1:]))
+            return
         hydra.main(version_base=VERSION_BASE, config_path=str(conf_dir()), config_name="config")(
             _job
         )()

@@ -39,7 +39,8 @@ def node_of(key: str, part: Any) -> Any:
     arguments, named = (), {}
     if isinstance(part, functools.partial):
         kind, arguments, named = part.func, part.args, part.keywords
-    if not (inspect.isclass(kind) or inspect.isfunction(kind)) or "<" in kind.__qualname__:
+    named_kind = inspect.isclass(kind) or inspect.isfunction(kind)
+    if not named_kind or "<" in kind.__qualname__:
         raise ConfigError(
             key,
             f"{part!r} cannot stand in a record; give a class or functools.partial(class, …) "
@@ -58,6 +59,7 @@ def _name_of(kind: Any) -> str:
     if packages[0] != "uniseq":
         for count in range(2, len(packages)):
             module = ".".join(packages[:count])
-            if getattr(sys.modules.get(module), kind.__qualname__, None) is kind:
+            found: Any = getattr(sys.modules.get(module), kind.__qualname__, None)
+            if found is kind:
                 return f"{module}.{kind.__qualname__}"
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,57 @@
+"""The commands: each says what it takes, and they end alike."""
+
+import subprocess
+import sys
+
+import pytest
+
+import uniseq
+from uniseq.__main__ import DOORS
+from uniseq.cli import complain, ending
+from uniseq.errors import ConfigError, UniseqError
+
+
+def test_the_package_lists_its_commands_and_loads_none():
+    code = (
+        "import sys, runpy; sys.argv = ['uniseq']; runpy.run_module('uniseq', run_name='__main__')\n"
+        "assert not {'torch', 'hydra', 'lightning', 'rich'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    listed = [line.split()[0] for line in done.stdout.splitlines()[2:]]
+    assert listed == [f"uniseq.{door}" for door in DOORS]
+    assert "uniseq.run        Train, rank and record one run" in done.stdout
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_command_says_what_it_takes_without_loading_torch(door):
+    code = (
+        f"import sys, runpy; sys.argv = ['{door}', '--help']\n"
+        "try:\n"
+        f"    runpy.run_module('uniseq.{door}', run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"python -m uniseq.{door}" in done.stdout
+
+
+def test_a_command_ends_with_a_line_a_fault(capsys):
+    with pytest.raises(SystemExit) as ended, ending():
+        raise UniseqError(f"{ConfigError('seed', 'is odd')}\n{ConfigError('name', 'is even')}")
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "error: seed: is odd\nerror: name: is even\n"
+    complain("lost", "error in process 1: ")
+    assert capsys.readouterr().err == "error in process 1: lost\n"
+    with pytest.raises(ZeroDivisionError), ending():
+        raise ZeroDivisionError
+
+
+def test_public_names_are_there_and_no_others():
+    for name in uniseq.__all__:
+        assert getattr(uniseq, name) is not None
+    assert set(uniseq.__all__) <= set(dir(uniseq))
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        uniseq.trian  # noqa: B018
