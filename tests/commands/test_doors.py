@@ -13,7 +13,8 @@ from uniseq.errors import ConfigError, UniseqError
 
 def test_the_package_lists_its_commands_and_loads_none():
     code = (
-        "import sys, runpy; sys.argv = ['uniseq']; runpy.run_module('uniseq', run_name='__main__')\n"
+        "import sys, runpy; sys.argv = ['uniseq']\n"
+        "runpy.run_module('uniseq', run_name='__main__')\n"
         "assert not {'torch', 'hydra', 'lightning', 'rich'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
