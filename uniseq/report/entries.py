@@ -33,12 +33,12 @@ class Run:
     @property
     def capped(self) -> bool:
         """Whether the epoch cap ended training, not early stopping."""
-        return (self.record.stopped or "").startswith("cap of")
+        return self.record.met_cap
 
     @property
     def changed(self) -> bool:
         """Whether it was made from a checkout with changes that are in no commit."""
-        return "-" in str(self.record.environment.get("commit"))
+        return self.record.dirty
 
 
 def read_runs(folder: Path) -> tuple[list[Run], list[DataError]]:
