@@ -1,4 +1,4 @@
-"""The files of a report: Markdown, one HTML page, and CSV and LaTeX of each table."""
+"""Files of a report: Markdown, one HTML page, and CSV and LaTeX of each table."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -46,7 +46,7 @@ def environment() -> dict[str, Any]:
 
 
 def _commit() -> tuple[str | None, bool]:
-    """The commit of the checkout that runs, None in a wheel; and whether there are changes to it."""
+    """The checkout's commit, None in a wheel, and whether there are changes since."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""A table, its claims and its tests as CSV: one line a figure, in full precision."""
+"""CSV of a table, its claims and its tests: one line a figure, in full precision."""
 
 import csv
 import io
@@ -88,10 +88,10 @@ def csv_table(report: Report, section: Section) -> str:
                 "capped": int(cell.capped),
                 "broken": len(cell.broken),
                 "changed": int(cell.changed),
-                "records": " ".join(report.link(run) for run in cell.runs or cell.broken),
+                "records": " ".join(report.link_to(run) for run in cell.runs or cell.broken),
             }
             if cell.runs:
-                figure = cell.figures[column]
+                figure = cell.means[column]
                 line |= {"mean": figure.mean, "std": figure.std, "ratio": figure.ratio}
                 line |= {"best": int(figure.best), "validation": cell.tried[0].validation}
             lines.append(line)

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs no other file, no network and no script."""
+"""HTML of the report: one page that needs no other file, no network and no script."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from markupsafe import Markup
 from uniseq import formatting as text
 from uniseq.report.contents import MARKS, Report, Section, marks
 from uniseq.report.judging.verdicts import MEANING, SYMBOLS, by_claim
-from uniseq.report.tables import HISTORIES
+from uniseq.report.tables import CONVENTIONS
 from uniseq.report.writing import wording as words
 from uniseq.report.writing.charts import cosine_charts, learning_curves
 from uniseq.report.writing.costs import by_part, commit, cost, versions
@@ -27,7 +27,7 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     for write in (
-        *(text.figure, text.signed, text.probability),
+        *(text.metric, text.signed, text.probability),
         *(text.duration, text.setting, text.sentence),
     ):
         environment.filters[write.__name__] = write
@@ -37,7 +37,7 @@ def page(report: Report) -> str:
         report=report,
         style=Markup((TEMPLATES / "style.css").read_text()),
         words=words,
-        histories=HISTORIES,
+        histories=CONVENTIONS,
         all_marks=MARKS,
         meaning=MEANING,
         symbols=SYMBOLS,
@@ -46,7 +46,7 @@ def page(report: Report) -> str:
         cost=cost,
         by_part=by_part(report.runs),
         versions=versions(report.runs),
-        uses=report.uses(),
+        uses=report.cells_by_record(),
         sections=[_view(section) for section in report.sections],
     )
 
@@ -58,7 +58,7 @@ def _view(section: Section) -> dict[str, Any]:
     ran = {row for (_, _, row), cell in cells.items() if cell.runs}
     colours = [(row, part.label, n) for n, (row, part) in enumerate(table.rows.items())]
     return {
-        "it": section,
+        "filled": section,
         "table": table,
         "curves": learning_curves(section),
         "cosines": cosines,

@@ -1,9 +1,9 @@
-"""A table as LaTeX, a float for each panel; needs the packages booktabs and graphicx."""
+"""LaTeX of a table, a float for each panel; needs the packages booktabs and graphicx."""
 
-from uniseq.formatting import figure, sentence, setting
-from uniseq.report.cells import Cell, Figure
+from uniseq.formatting import metric, sentence, setting
+from uniseq.report.cells import Cell, Mean
 from uniseq.report.contents import BROKEN, CAPPED, CHANGED, MARKS, Report, Section, marks
-from uniseq.report.tables import HISTORIES
+from uniseq.report.tables import CONVENTIONS
 from uniseq.report.writing.wording import BOLD
 
 _SPECIAL = {
@@ -41,7 +41,9 @@ def latex_table(report: Report, section: Section) -> str:
 
     A comment at the top says what it needs. LaTeX numbers tables itself.
     """
-    floats = [_panel(section, panel) for panel in section.table.panels if not section.bare(panel)]
+    floats = [
+        _panel(section, panel) for panel in section.table.panels if not section.nothing_run(panel)
+    ]
     head = f"% {section.table.title}\n% \\usepackage{{booktabs,graphicx}}\n"
     return head + "\n".join(floats)
 
@@ -49,7 +51,7 @@ def latex_table(report: Report, section: Section) -> str:
 def _panel(section: Section, panel: str) -> str:
     table = section.table
     width = len(table.metrics)
-    names = [*(["printed"] if section.printed(panel) else []), *HISTORIES]
+    names = [*(["printed"] if section.printed(panel) else []), *CONVENTIONS]
     sides = [(name, 2 + width * i) for i, name in enumerate(names)]
     heads = [rf"\multicolumn{{{width}}}{{c}}{{{side}}}" for side, _ in sides]
     rules = [rf"\cmidrule(lr){{{first}-{first + width - 1}}}" for _, first in sides]
@@ -79,7 +81,7 @@ def _panel(section: Section, panel: str) -> str:
     if section.yardsticks[panel]:
         lines += [r"\midrule", rf"\multicolumn{{{columns}}}{{l}}{{\emph{{without training}}}} \\"]
     for name, figures in section.yardsticks[panel].items():
-        values = [figure(figures[column]) for column in table.columns]
+        values = [metric(figures[column]) for column in table.columns]
         blank = " & " * (1 + len(metrics) - len(values))
         lines.append(f"{escape(name.replace('_', ' '))}{blank}{' & '.join(values)} & \\\\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table*}", ""])
@@ -89,9 +91,9 @@ def _row(section: Section, cell: Cell) -> str:
     table = section.table
     name = escape(table.rows[cell.key[2]].label + marks(cell))
     metrics = section.printed(cell.key[0])
-    printed = [figure(cell.printed[m]) if m in cell.printed else "--" for m in metrics]
+    printed = [metric(cell.printed[m]) if m in cell.printed else "--" for m in metrics]
     if cell.runs:
-        values = [_figure(cell.figures[column]) for column in table.columns]
+        values = [_figure(cell.means[column]) for column in table.columns]
         count = str(len(cell.runs))
     else:
         values = [rf"\multicolumn{{{len(table.columns)}}}{{c}}{{\emph{{{cell.state}}}}}"]
@@ -99,11 +101,11 @@ def _row(section: Section, cell: Cell) -> str:
     return f"{' & '.join([name, *printed, *values, count])} \\\\"
 
 
-def _figure(shown: Figure) -> str:
-    text = figure(shown.mean)
+def _figure(shown: Mean) -> str:
+    text = metric(shown.mean)
     text = rf"\textbf{{{text}}}" if shown.best else text
     if shown.std is not None:
-        text += rf" {{\scriptsize$\pm${figure(shown.std)}}}"
+        text += rf" {{\scriptsize$\pm${metric(shown.std)}}}"
     if shown.ratio is not None:
         text += rf" {{\scriptsize($\times${shown.ratio:.2f})}}"
     return text
@@ -113,7 +115,7 @@ def _footnotes(section: Section, panel: str) -> str:
     cells = [cell for key, cell in section.cells.items() if key[0] == panel]
     used = "".join(marks(cell) for cell in cells)
     marked = "".join(f" {escape(mark)} {escape(MARKS[mark])}." for mark in MARKS if mark in used)
-    above = "".join(f" {escape(sentence(line))}" for line in section.above(panel))
+    above = "".join(f" {escape(sentence(line))}" for line in section.untrained_above(panel))
     settings = "; ".join(
         f"{section.table.within(cell.key)}, best of {cell.settings}: {setting(cell.chosen)}"
         for cell in cells
