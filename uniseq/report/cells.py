@@ -81,6 +81,11 @@ class Cell:
         return self.tried[0].values if self.tried else {}
 
     @property
+    def validation(self) -> float | None:
+        """That the setting shown was chosen by; None where nothing was run."""
+        return self.tried[0].validation if self.tried else None
+
+    @property
     def state(self) -> str:
         """``run``, ``not run``, or how its runs ended when none came to its end."""
         if self.runs:

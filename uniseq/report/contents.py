@@ -50,10 +50,9 @@ class Section:
         """Whether nothing was run for a panel."""
         return all(c.state == "not run" for key, c in self.cells.items() if key[0] == panel)
 
-    def printed(self, panel: str) -> Sequence[str]:
-        """The metrics with a column of printed numbers: none where a panel has no such number."""
-        there = any(cell.printed for key, cell in self.cells.items() if key[0] == panel)
-        return self.table.metrics if there else []
+    def has_printed(self, panel: str) -> bool:
+        """Whether there are printed numbers of a panel."""
+        return any(cell.printed for key, cell in self.cells.items() if key[0] == panel)
 
     def group_label(self, panel: str, group: str) -> str:
         """Data set and backbone in words."""

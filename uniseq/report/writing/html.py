@@ -1,5 +1,6 @@
 """HTML of the report: one page that needs no other file, no network and no script."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from uniseq import formatting as text
+from uniseq.report.cells import Mean
 from uniseq.report.contents import MARKS, Report, Section, marks
 from uniseq.report.judging.verdicts import MEANING, SYMBOLS, by_claim
 from uniseq.report.tables import CONVENTIONS
 from uniseq.report.writing import wording as words
 from uniseq.report.writing.charts import cosine_charts, learning_curves
 from uniseq.report.writing.costs import by_part, commit, cost, versions
+from uniseq.report.writing.layout import Printed, Records, State, lay_out, plain
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -28,10 +31,12 @@ def page(report: Report) -> str:
     )
     for write in (
         *(text.metric, text.signed, text.probability),
-        *(text.duration, text.setting, text.sentence),
+        *(text.duration, text.setting, text.sentence, plain),
     ):
         environment.filters[write.__name__] = write
     environment.filters["slug"] = lambda name: name.replace(" ", "-")
+    for kind in (Mean, Printed, Records, State):
+        environment.tests[kind.__name__.lower()] = _is(kind)
     template = environment.get_template("page.html.j2")
     return template.render(
         report=report,
@@ -51,6 +56,10 @@ def page(report: Report) -> str:
     )
 
 
+def _is(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kind)
+
+
 def _view(section: Section) -> dict[str, Any]:
     """What the template needs of a section besides itself."""
     cosines, problems = cosine_charts(section)
@@ -60,6 +69,7 @@ def _view(section: Section) -> dict[str, Any]:
     return {
         "filled": section,
         "table": table,
+        "panels": lay_out(section),
         "curves": learning_curves(section),
         "cosines": cosines,
         "problems": problems,

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from uniseq.formatting import duration, metric, probability, sentence, setting, signed
-from uniseq.report.cells import Cell, Mean
+from uniseq.report.cells import Mean
 from uniseq.report.contents import MARKS, Report, Section, marks
 from uniseq.report.entries import Entry
 from uniseq.report.judging.comparisons import Comparison
 from uniseq.report.judging.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
 from uniseq.report.tables import CONVENTIONS
 from uniseq.report.writing.costs import by_part, versions
+from uniseq.report.writing.layout import Panel, Printed, Records, State, Value, lay_out, plain
 from uniseq.report.writing.wording import (
     BEATEN,
     BOLD,
@@ -63,11 +64,11 @@ def _section(report: Report, section: Section) -> list[str]:
     table = section.table
     printed = [f"Printed: {escape(table.source)}"] if table.source else []
     parts = [f"## {escape(table.title)}", *printed, BOLD]
-    for panel in table.panels:
-        data = section.data_sizes(panel)
-        parts += [f"**{escape(table.panels[panel].label)}**: {data}."] if data else []
-        parts.append(_panel(report, section, panel))
-        parts += [sentence(line) for line in section.untrained_above(panel)]
+    for panel in lay_out(section):
+        sizes = section.data_sizes(panel.key)
+        parts += [f"**{escape(panel.label)}**: {sizes}."] if sizes else []
+        parts.append(_panel(report, panel))
+        parts += [sentence(line) for line in section.untrained_above(panel.key)]
     used = "".join(marks(cell) for cell in section.cells.values())
     parts += [f"{mark} {words}." for mark, words in MARKS.items() if mark in used]
     if section.notes:
@@ -85,47 +86,40 @@ def _section(report: Report, section: Section) -> list[str]:
     return parts
 
 
-def _panel(report: Report, section: Section, panel: str) -> str:
-    table = section.table
-    printed = [f"printed {metric}" for metric in section.printed(panel)]
-    head = [
-        table.panels[panel].label,
-        *printed,
-        *(" ".join(column.split("/")) for column in table.columns),
-        "records",
-    ]
+def _panel(report: Report, panel: Panel) -> str:
+    places = panel.places("markdown")
+    head = [panel.label, *(f"{place.side} {place.heading}".strip() for place in places)]
     rows = [
-        _row(report, section, cell) for group in table.groups for cell in section.rows(panel, group)
+        (escape(f"{group.label} · {row.label}") + row.marks, row)
+        for group in panel.groups
+        for row in group.rows
     ]
-    for name, figures in section.yardsticks[panel].items():
-        values = [metric(figures[column]) for column in table.columns]
-        label = f"*{escape(name.replace('_', ' '))}, without training*"
-        rows.append([label, *[""] * len(printed), *values, ""])
-    return grid(head, rows)
+    untrained = panel.untrained
+    rows += [(f"*{escape(f'{row.label}, {untrained.label}')}*", row) for row in untrained.rows]
+    return grid(
+        head,
+        [[label, *(_value(report, row.values.get(p)) for p in places)] for label, row in rows],
+    )
 
 
-def _row(report: Report, section: Section, cell: Cell) -> list[str]:
-    table = section.table
-    panel, group, row = cell.key
-    label = f"{table.groups[group].label} · {table.rows[row].label}"
-    metrics = section.printed(panel)
-    printed = [metric(cell.printed[m]) if m in cell.printed else "" for m in metrics]
-    values = [_figure(cell.means[c]) if cell.runs else cell.state for c in table.columns]
-    links = _links(report, cell.runs or cell.broken)
-    tried = f", best of {cell.settings} settings: {setting(cell.chosen)}"
-    tried = escape(tried) if cell.settings > 1 else ""
-    count = f"{links}{tried}" if cell.runs else links
-    return [escape(label) + marks(cell), *printed, *values, count]
+def _value(report: Report, value: Value) -> str:
+    match value:
+        case Mean():
+            text = f"**{metric(value.mean)}**" if value.best else metric(value.mean)
+            text += "" if value.std is None else f" ± {metric(value.std)}"
+            return text if value.ratio is None else f"{text} (×{value.ratio:.2f})"
+        case Printed():
+            return plain(value.number)
+        case State():
+            return value.words
+        case Records():
+            best_of = f", best of {value.settings} settings: {setting(value.chosen)}"
+            return _links(report, value.runs) + (escape(best_of) if value.settings > 1 else "")
+    return escape(plain(value))
 
 
 def _links(report: Report, runs: Iterable[Entry]) -> str:
     return " ".join(f"[seed {run.record.seed}]({report.link_to(run)})" for run in runs)
-
-
-def _figure(shown: Mean) -> str:
-    text = f"**{metric(shown.mean)}**" if shown.best else metric(shown.mean)
-    text += "" if shown.std is None else f" ± {metric(shown.std)}"
-    return text if shown.ratio is None else f"{text} (×{shown.ratio:.2f})"
 
 
 def _claims(report: Report) -> list[str]:
