@@ -133,6 +133,20 @@ def test_the_page_says_what_was_and_was_not_run(built):
     assert str(built) not in text(built, "report.html")
 
 
+def test_the_page_names_the_paper_that_its_tables_repeat_and_else_none(built, tmp_path):
+    own = text(built, "report.html")
+    assert "<title>uniseq: results</title>" in own
+    assert "<h1>Results</h1>" in own
+    assert "paper’s" not in own
+    assert "<cite>" not in own
+    repeated = table(paper={"authors": "A & B", "title": "Of <things>"})
+    on_disk(tmp_path / "0", record("ours"))
+    build_report(tmp_path, tmp_path, [repeated, repeated.model_copy(update={"name": "second"})])
+    page = (tmp_path / "report.html").read_text()
+    assert "<h1>Results beside the paper’s</h1>" in page
+    assert page.count("A &amp; B, <cite>Of &lt;things&gt;</cite>, repeated with uniseq.") == 1
+
+
 def test_csv_has_the_very_numbers(built):
     rows = list(csv.DictReader(text(built, "small.csv").splitlines()))
     assert len(rows) == 2 * 3 * 4 + 4  # cells and yardsticks, by figure

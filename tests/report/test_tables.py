@@ -88,6 +88,8 @@ def test_each_data_set_has_its_panel():
 
 def test_the_known_numbers_stand_in_the_tables():
     one, two, three = read_tables(TABLES)
+    assert one.paper == two.paper == three.paper
+    assert one.paper.authors == "Chung & Kim"
     assert one.printed_at(("beauty", "sasrec", "bce")) == {"HR@10": 0.0522, "NDCG@10": 0.0278}
     assert one.printed_at(("toys", "caser", "bpr")) == {}
     assert two.printed_at(("beauty", "sasrec", "b")) == {"HR@10": 0.0233, "NDCG@10": 0.0113}
@@ -153,7 +155,7 @@ def test_one_file_is_enough_and_its_numbers_are_read_as_hydra_reads_them(tmp_pat
         "rows: {a: {label: A, conditions: {loss.beta: [5e-2, 1E+1, -2e0]}}}\n"
     )
     (ours,) = read_tables(file)
-    assert (ours.name, ours.source, ours.printed) == ("mine", "", {})
+    assert (ours.name, ours.paper, ours.source, ours.printed) == ("mine", None, "", {})
     assert ours.conditions["optimizer.lr"] == 0.001
     assert ours.rows["a"].conditions["loss.beta"] == [0.05, 10.0, -2.0]
 

@@ -13,7 +13,7 @@ from uniseq.report.cells import Cell, fill
 from uniseq.report.entries import Entry, by_dotted_key, read_entries, setting_of
 from uniseq.report.judging.comparisons import Comparison, comparisons
 from uniseq.report.judging.verdicts import Verdict, verdicts
-from uniseq.report.tables import Key, Table, matches
+from uniseq.report.tables import Key, Paper, Table, matches
 
 CAPPED, BROKEN, CHANGED = "†", "‡", "§"
 MARKS = {
@@ -131,6 +131,12 @@ class Report:
     runs: Sequence[Entry]
     unreadable: Sequence[DataError]
     sections: Sequence[Section]
+
+    @property
+    def papers(self) -> list[Paper]:
+        """The papers that its tables repeat, each once."""
+        named = [section.table.paper for section in self.sections]
+        return list(dict.fromkeys(paper for paper in named if paper is not None))
 
     def link_to(self, run: Entry) -> str:
         """The record's address, seen from the report."""

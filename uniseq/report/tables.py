@@ -46,12 +46,22 @@ class Part(BaseModel):
     optional: bool = False
 
 
+class Paper(BaseModel):
+    """The paper that a table repeats."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    authors: str
+    title: str
+
+
 class Table(BaseModel):
     """One table: a cell for each panel, group and row.
 
     Args:
         name: of the files it becomes: the stem of the file it was read from.
         title: for people.
+        paper: that it repeats; None for a table of one's own.
         source: where the printed numbers are from, and what is known of them; empty for a table
             of one's own.
         metrics: such as ``NDCG@10``; each is shown with the history masked and not.
@@ -71,6 +81,7 @@ class Table(BaseModel):
 
     name: str
     title: str
+    paper: Paper | None = None
     source: str = ""
     metrics: list[str] = Field(min_length=1)
     conditions: Conditions
