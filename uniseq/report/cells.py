@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from uniseq.report.entries import Entry, setting_of, validations
-from uniseq.report.tables import Key, Table, matches
+from uniseq.report.tables import Key, Table, history_and_metric, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def _tried(settings: Sequence[Sequence[Entry]]) -> tuple[Setting, ...]:
 
 def _mean(name: str, runs: Sequence[Entry], printed: dict[str, float]) -> Mean:
     values = [run.record.test[name] for run in runs]
-    metric = name.partition("/")[2]
+    _, metric = history_and_metric(name)
     average = mean(values)
     return Mean(
         mean=average,

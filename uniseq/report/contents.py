@@ -13,7 +13,7 @@ from uniseq.report.cells import Cell, fill
 from uniseq.report.entries import Entry, by_dotted_key, read_entries, setting_of
 from uniseq.report.judging.comparisons import Comparison, comparisons
 from uniseq.report.judging.verdicts import Verdict, verdicts
-from uniseq.report.tables import Key, Paper, Table, matches
+from uniseq.report.tables import Key, Paper, Table, history_and_metric, matches
 
 CAPPED, BROKEN, CHANGED = "†", "‡", "§"
 MARKS = {
@@ -73,7 +73,7 @@ class Section:
             of_group = f" of {part.label}" if len(self.table.groups) > 1 else ""
             for name, figures in self.yardsticks[panel].items() if cells else ():
                 columns = [
-                    " ".join(column.split("/"))
+                    " ".join(history_and_metric(column))
                     for column in self.table.columns
                     if figures[column] > max(cell.means[column].mean for cell in cells)
                 ]

@@ -164,6 +164,12 @@ class Table(BaseModel):
         return self
 
 
+def history_and_metric(figure: str) -> tuple[str, str]:
+    """The convention and the metric of a figure such as ``masked/HR@10``."""
+    history, _, metric = figure.partition("/")
+    return history, metric
+
+
 def matches(config: Mapping[str, Any], *conditions: Mapping[str, Any]) -> bool:
     """Whether a config meets all conditions.
 

@@ -7,8 +7,8 @@ import pytest
 from tests.report.cases import on_disk, record, table
 from uniseq.report.build import build_report
 from uniseq.report.cells import Mean
-from uniseq.report.writing import layout
-from uniseq.report.writing.layout import Column, Printed, Records, State
+from uniseq.report.writing import columns, layout
+from uniseq.report.writing.columns import Column, Printed, Records, State
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def best_epoch(cell, _):
 
 
 def test_a_new_column_is_in_every_format(results, monkeypatch):
-    monkeypatch.setattr(layout, "COLUMNS", (*layout.COLUMNS, Column("best_epoch", best_epoch)))
+    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, Column("best_epoch", best_epoch)))
     out = results / "report"
     build_report(results, out, [table()])
     rows = list(csv.DictReader((out / "small.csv").read_text().splitlines()))
@@ -93,11 +93,13 @@ def deviation(cell, figure):
     return cell.means[figure].std if cell.runs else None
 
 
+SPREAD = Column("spread", deviation, "figure")
+
+
 def test_a_new_column_for_each_figure_is_headed_by_its_name_and_the_convention(
     results, monkeypatch
 ):
-    columns = (*layout.COLUMNS, Column("spread", deviation, "figure"))
-    monkeypatch.setattr(layout, "COLUMNS", columns)
+    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, SPREAD))
     out = results / "report"
     build_report(results, out, [table()])
     assert "| spread masked HR@10 | spread masked NDCG@10 |" in (out / "report.md").read_text()

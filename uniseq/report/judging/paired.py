@@ -11,6 +11,7 @@ from uniseq.errors import DataError
 from uniseq.report.cells import Cell
 from uniseq.report.entries import Entry
 from uniseq.report.judging.significance import Difference, compare, gains
+from uniseq.report.tables import history_and_metric
 
 
 def paired(ours: Cell, other: Cell, column: str) -> Difference:
@@ -24,7 +25,7 @@ def paired(ours: Cell, other: Cell, column: str) -> Difference:
     Raises:
         DataError: when they did not rank the same users, or a file of ranks cannot be read.
     """
-    history, _, metric = column.partition("/")
+    history, metric = history_and_metric(column)
     _check_comparable([*ours.runs, *other.runs])
     return compare(_mean_gains(ours, history, metric), _mean_gains(other, history, metric))
 

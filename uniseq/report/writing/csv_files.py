@@ -7,8 +7,9 @@ from typing import Any
 
 from uniseq.report.cells import Mean
 from uniseq.report.contents import Report, Section
-from uniseq.report.tables import CONVENTIONS
-from uniseq.report.writing.layout import Printed, Records, State, Value, columns_of, lay_out
+from uniseq.report.tables import CONVENTIONS, history_and_metric
+from uniseq.report.writing.columns import Printed, Records, State, Value, columns_of
+from uniseq.report.writing.layout import lay_out
 
 PLACE = ("panel", "group", "row", "history", "metric")
 CLAIMS = (
@@ -114,7 +115,7 @@ def csv_tests(section: Section) -> str:
             continue
         for column, found in one.differences.items():
             panel, group, row = ours.key
-            history, _, metric = column.partition("/")
+            history, metric = history_and_metric(column)
             lines.append(
                 {
                     "panel": panel,

@@ -14,8 +14,9 @@ from uniseq.report.judging.verdicts import MEANING, SYMBOLS, by_claim
 from uniseq.report.tables import CONVENTIONS
 from uniseq.report.writing import wording as words
 from uniseq.report.writing.charts import cosine_charts, learning_curves
+from uniseq.report.writing.columns import Printed, Records, State
 from uniseq.report.writing.costs import by_part, commit, cost, versions
-from uniseq.report.writing.layout import Printed, Records, State, lay_out, plain
+from uniseq.report.writing.layout import lay_out, plain
 
 TEMPLATES = Path(__file__).parent / "templates"
 

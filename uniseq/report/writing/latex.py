@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from uniseq.formatting import metric, sentence, setting
 from uniseq.report.cells import Mean
 from uniseq.report.contents import BROKEN, CAPPED, CHANGED, MARKS, Section, marks
-from uniseq.report.writing.layout import Panel, Place, Printed, Records, Row, State, lay_out, plain
+from uniseq.report.writing.columns import Printed, Records, State
+from uniseq.report.writing.layout import Panel, Place, Row, lay_out, plain
 from uniseq.report.writing.wording import BOLD
 
 _SPECIAL = {

@@ -1,108 +1,30 @@
-"""Layout of a report's table: its columns, and what stands in each of them in a row.
+"""Layout of a report's table: rows, and where in them the values of its columns stand.
 
-A column is decided here and nowhere else. Markdown, LaTeX and HTML write a table a panel, a line a
-row; CSV has a line for each figure of a row; all of them write the values that are laid out here.
+Markdown, LaTeX and HTML have a table a panel and a line a row, CSV a line a figure of a row. All of
+them write the values that are laid out here.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
-from uniseq.formatting import metric, setting
+from uniseq.formatting import metric
 from uniseq.report.cells import Cell, Mean
 from uniseq.report.contents import Section, marks
-from uniseq.report.entries import Entry
 from uniseq.report.tables import CONVENTIONS, Key
-
-Format = Literal["markdown", "latex", "html", "csv"]
-ALL: tuple[Format, ...] = ("markdown", "latex", "html", "csv")
-CSV: tuple[Format, ...] = ("csv",)
-UNTRAINED = "without training"
-
-
-@dataclass(frozen=True, slots=True)
-class Printed:
-    """The paper's number; None where it is not at hand."""
-
-    number: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Why there is no figure: ``not run``, ``failed``."""
-
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """The records of a cell.
-
-    Args:
-        runs: those that are shown; where there are none, those that failed.
-        settings: of how many theirs is the best; 0 where nothing is shown.
-        chosen: the values of the keys in which these differ.
-    """
-
-    runs: Sequence[Entry]
-    settings: int
-    chosen: Mapping[str, Any]
-
-
-# What a writer must know how to write; None is blank.
-Value = Mean | Printed | State | Records | float | int | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column, or several that hold the same of each metric.
-
-    Args:
-        name: of the field in CSV, and what stands above it elsewhere.
-        value: what it holds for a cell, and for a metric or figure if there is one for each.
-        each: of what there is one: a ``row``, a ``metric``, or a ``figure``, which is a metric
-            under one of the conventions, such as ``masked/HR@10``.
-        formats: that have it.
-        words: whether it holds words, which begin at the left.
-    """
-
-    name: str
-    value: Callable[[Cell, str], Value]
-    each: Literal["row", "metric", "figure"] = "row"
-    formats: tuple[Format, ...] = ALL
-    words: bool = False
-
-
-def _of_mean(part: Callable[[Mean], Value]) -> Callable[[Cell, str], Value]:
-    return lambda cell, figure: part(cell.means[figure]) if cell.runs else None
-
-
-def _records(cell: Cell, _: str) -> Records:
-    return Records(cell.runs or cell.broken, cell.settings if cell.runs else 0, cell.chosen)
-
-
-STATE = Column("state", lambda cell, _: cell.state, formats=CSV)
-PRINTED = Column("printed", lambda cell, metric: Printed(cell.printed.get(metric)), "metric")
-MEAN = Column(
-    "mean", lambda cell, figure: cell.means[figure] if cell.runs else State(cell.state), "figure"
-)
-COLUMNS = (
-    STATE,
-    PRINTED,
+from uniseq.report.writing.columns import (
     MEAN,
-    Column("std", _of_mean(lambda mean: mean.std), "figure", CSV),
-    Column("seeds", lambda cell, _: len(cell.runs), formats=("latex", "csv")),
-    Column("ratio", _of_mean(lambda mean: mean.ratio), "figure", CSV),
-    Column("best", _of_mean(lambda mean: int(mean.best)), "figure", CSV),
-    Column("settings", lambda cell, _: cell.settings, formats=CSV),
-    Column("setting", lambda cell, _: setting(cell.chosen), formats=CSV),
-    Column("validation", lambda cell, _: cell.validation, formats=CSV),
-    Column("capped", lambda cell, _: int(cell.capped), formats=CSV),
-    Column("broken", lambda cell, _: len(cell.broken), formats=CSV),
-    Column("changed", lambda cell, _: int(cell.changed), formats=CSV),
-    Column("records", _records, formats=("markdown", "html", "csv"), words=True),
+    PRINTED,
+    STATE,
+    Column,
+    Format,
+    State,
+    Value,
+    columns_of,
 )
+
+UNTRAINED = "without training"
 
 
 class Place(NamedTuple):
@@ -234,11 +156,6 @@ def lay_out(section: Section) -> list[Panel]:
     ]
 
 
-def columns_of(format: Format) -> list[Column]:
-    """The columns that a format has, in order."""
-    return [column for column in COLUMNS if format in column.formats]
-
-
 def plain(value: float | int | str | None) -> str:
     """A value that is a number or a text, as a page writes it; nothing for none and for 0."""
     return metric(value) if isinstance(value, float) else str(value or "")
@@ -254,7 +171,7 @@ def _row(section: Section, cell: Cell) -> Row:
     table = section.table
     values = {
         place: column.value(cell, place.figure)
-        for column in COLUMNS
+        for column in columns_of()
         for place in _places(column, table.metrics)
     }
     return Row(cell.key, table.rows[cell.key[2]].label, marks(cell), values)

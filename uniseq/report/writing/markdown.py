@@ -9,8 +9,9 @@ from uniseq.report.entries import Entry
 from uniseq.report.judging.comparisons import Comparison
 from uniseq.report.judging.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
 from uniseq.report.tables import CONVENTIONS
+from uniseq.report.writing.columns import Printed, Records, State, Value
 from uniseq.report.writing.costs import by_part, versions
-from uniseq.report.writing.layout import Panel, Printed, Records, State, Value, lay_out, plain
+from uniseq.report.writing.layout import Panel, lay_out, plain
 from uniseq.report.writing.wording import (
     BEATEN,
     BOLD,
