@@ -56,10 +56,12 @@ def read_entries(folder: Path) -> tuple[list[Entry], list[DataError]]:
 def _whole(path: Path, record: Record) -> Record:
     """The record, unless a figure that every finished run has is not there."""
     if record.status == "finished":
-        watched = [epoch.get(record.watched) for epoch in record.epochs]
+        watched = [epoch[record.watched] for epoch in record.validated]
         figures: list[Any] = [*watched, *record.test.values()]
         if not watched or not all(isinstance(value, float | int) for value in figures):
-            raise DataError(path, "is finished, but has no epoch or a figure that is no number")
+            raise DataError(
+                path, "is finished, but has no validated epoch or a figure that is no number"
+            )
     return record
 
 

@@ -28,7 +28,7 @@ def _learning(section: Section, panel: str, group: str) -> Iterator[Chart]:
     for cell in section.rows(panel, group):
         row = list(table.rows).index(cell.key[2])
         for run in cell.runs:
-            epochs = [epoch for epoch in run.record.epochs if name in epoch]
+            epochs = run.record.validated
             values = [epoch[name] for epoch in epochs]
             label = f"{table.rows[cell.key[2]].label}, seed {run.record.seed}"
             x = [epoch["epoch"] + 1 for epoch in epochs]
