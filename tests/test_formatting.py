@@ -1,11 +1,11 @@
 import pytest
 
-from uniseq.formatting import change, duration, figure, probability, setting, signed
+from uniseq.formatting import change, duration, metric, probability, setting, signed
 from uniseq.report.writing.svg import Chart, Line
 
 
 def test_numbers_as_they_are_written():
-    assert [figure(x) for x in (0.07951, 0, 1, 0.99999, -0.002)] == [
+    assert [metric(x) for x in (0.07951, 0, 1, 0.99999, -0.002)] == [
         ".0795",
         ".0000",
         "1.0000",

@@ -37,7 +37,7 @@ def test_every_config_file_is_in_the_wheel(installed):
 
 def test_the_templates_of_the_report_are_in_the_wheel(installed):
     ours, packed = (
-        {path.name for path in (root / "uniseq/report/templates").iterdir()}
+        {path.name for path in (root / "uniseq/report/writing/templates").iterdir()}
         for root in (ROOT, installed)
     )
     assert ours == packed != set()

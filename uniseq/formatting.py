@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def figure(value: float) -> str:
+def metric(value: float) -> str:
     """A metric with four decimals and no leading zero: ``.0795``."""
     text = f"{value:.4f}"
     return text.removeprefix("0") if text.startswith("0.") else text.replace("-0.", "-.")
@@ -12,7 +12,7 @@ def figure(value: float) -> str:
 
 def signed(value: float) -> str:
     """A difference of metrics with its sign: ``+.0021``, ``−.0003``."""
-    return f"{'−' if value < 0 else '+'}{figure(abs(value))}"
+    return f"{'−' if value < 0 else '+'}{metric(abs(value))}"
 
 
 def change(ours: float, theirs: float) -> str:

@@ -69,7 +69,7 @@ def differences(recorded: Record, repeated: Record) -> list[str]:
 
 def other_versions(recorded: Record, repeated: Record) -> list[str]:
     """What else was in use than then, a line each."""
-    was, now = (_versions(record.environment) for record in (recorded, repeated))
+    was, now = (_versions(record) for record in (recorded, repeated))
     return [
         f"{name} {was.get(name)} recorded, {now.get(name)} here"
         for name in sorted(was.keys() | now.keys())
@@ -77,9 +77,10 @@ def other_versions(recorded: Record, repeated: Record) -> list[str]:
     ]
 
 
-def _versions(environment: dict[str, Any]) -> dict[str, Any]:
+def _versions(record: Record) -> dict[str, Any]:
+    seen = record.environment
     names = ("uniseq", "commit", "python", "platform", "threads", "processes")
-    return {**{name: environment.get(name) for name in names}, **environment["packages"]}
+    return {**{name: seen.get(name) for name in names}, "dirty": record.dirty, **seen["packages"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

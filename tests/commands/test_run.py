@@ -46,7 +46,9 @@ def test_a_run_leaves_a_whole_record(tmp_path):
         "item_knn",
         "optimum",
     }
-    assert content["stopped"] == "cap of 3 epochs reached"
+    assert (content["stopped"], content["capped"]) == ("cap of 3 epochs reached", True)
+    assert isinstance(content["environment"]["dirty"], bool)
+    assert content["environment"]["commit"] is None or content["environment"]["commit"].isalnum()
     assert content["environment"]["packages"]["torch"]
     assert content["timings"]["peak_memory_mb"] > 0
     assert len(content["timings"]["epochs"]) == 3
@@ -92,6 +94,7 @@ def test_the_tested_checkpoint_is_the_best_and_patience_ends_the_run(tmp_path):
     assert record.best_epoch == int(np.argmax(watched))
     assert len(watched) == record.best_epoch + 3
     assert record.stopped == "no better val/masked/NDCG@10 for 2 epochs"
+    assert record.capped is False
 
 
 def test_early_stopping_can_watch_the_unmasked_figure(tmp_path):

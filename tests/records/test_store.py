@@ -54,6 +54,37 @@ def test_an_unusable_record_is_named(tmp_path, content, reason):
     assert str(path) in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "met_cap"),
+    [
+        ({"capped": True, "stopped": "in other words"}, True),
+        ({"capped": False, "stopped": "cap of 3 epochs reached"}, False),
+        ({"stopped": "cap of 3 epochs reached"}, True),  # of a former version
+        ({"stopped": "no better val/masked/NDCG@10 for 2 epochs"}, False),
+        ({}, False),
+    ],
+)
+def test_the_cap_is_told_by_its_field_and_by_words_only_in_former_records(changes, met_cap):
+    assert _record(**changes).met_cap is met_cap
+
+
+@pytest.mark.parametrize(
+    ("environment", "dirty"),
+    [
+        ({"commit": "0123abc", "dirty": True}, True),
+        ({"commit": "0123abc", "dirty": False}, False),
+        ({"commit": None, "dirty": False}, False),
+        ({"commit": "0123abc-dirty"}, True),  # of a former version
+        ({"commit": "0123abc"}, False),
+        ({}, False),
+    ],
+)
+def test_a_changed_checkout_is_told_by_its_field_and_by_a_mark_only_in_former_records(
+    environment, dirty
+):
+    assert _record(environment=environment).dirty is dirty
+
+
 def test_the_hash_depends_on_values_and_not_on_the_order_of_keys():
     assert hash_config({"a": 1, "b": {"c": 2}}) == hash_config({"b": {"c": 2}, "a": 1})
     assert hash_config({"a": 1}) != hash_config({"a": 2})

@@ -7,7 +7,7 @@ import numpy as np
 from uniseq.records.identity import hash_config
 from uniseq.records.record import Record
 from uniseq.records.store import write_ranks, write_record
-from uniseq.report.entries import Run
+from uniseq.report.entries import Entry
 from uniseq.report.tables import Table
 
 USERS = 8
@@ -92,9 +92,9 @@ def record(
     return Record(**{**content, **changes})
 
 
-def runs(*records: Record) -> list[Run]:
+def runs(*records: Record) -> list[Entry]:
     """Runs in folders of their own."""
-    return [Run(Path(f"/runs/{number}/record.json"), each) for number, each in enumerate(records)]
+    return [Entry(Path(f"/runs/{number}/record.json"), each) for number, each in enumerate(records)]
 
 
 def on_disk(folder: Path, content: Record, ranks=None) -> Path:

@@ -13,7 +13,7 @@ from tests.report.cases import on_disk, record, table
 from uniseq.records.store import read_record
 from uniseq.report.__main__ import main
 from uniseq.report.build import build_report
-from uniseq.report.entries import read_runs
+from uniseq.report.entries import read_entries
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 SPHERE = [
@@ -133,6 +133,20 @@ def test_the_page_says_what_was_and_was_not_run(built):
     assert str(built) not in text(built, "report.html")
 
 
+def test_the_page_names_the_paper_that_its_tables_repeat_and_else_none(built, tmp_path):
+    own = text(built, "report.html")
+    assert "<title>uniseq: results</title>" in own
+    assert "<h1>Results</h1>" in own
+    assert "paper’s" not in own
+    assert "<cite>" not in own
+    repeated = table(paper={"authors": "A & B", "title": "Of <things>"})
+    on_disk(tmp_path / "0", record("ours"))
+    build_report(tmp_path, tmp_path, [repeated, repeated.model_copy(update={"name": "second"})])
+    page = (tmp_path / "report.html").read_text()
+    assert "<h1>Results beside the paper’s</h1>" in page
+    assert page.count("A &amp; B, <cite>Of &lt;things&gt;</cite>, repeated with uniseq.") == 1
+
+
 def test_csv_has_the_very_numbers(built):
     rows = list(csv.DictReader(text(built, "small.csv").splitlines()))
     assert len(rows) == 2 * 3 * 4 + 4  # cells and yardsticks, by figure
@@ -219,7 +233,7 @@ def test_markdown_tables_are_even_and_its_links_lead_to_records(built):
 
 
 def test_the_same_records_give_the_same_bytes_wherever_they_lie(built, tmp_path):
-    runs, _ = read_runs(built / "results")
+    runs, _ = read_entries(built / "results")
     for number, run in enumerate(runs):
         folder = tmp_path / "results" / "flat" / f"{number}"
         shutil.copytree(run.path.parent, folder)
@@ -266,8 +280,8 @@ def test_a_ranking_without_training_that_is_above_all_trained_rows_is_named(tmp_
     line = (
         "tem knn, without training, is above every trained row in unmasked HR@10, unmasked NDCG@10"
     )
-    assert report.sections[0].above("one") == [f"i{line}"]
-    assert report.sections[0].above("two") == []
+    assert report.sections[0].untrained_above("one") == [f"i{line}"]
+    assert report.sections[0].untrained_above("two") == []
     for name in ("report.md", "report.html", "small.tex"):
         assert f"I{line}." in (tmp_path / "report" / name).read_text()
 

@@ -14,17 +14,17 @@ def cells(*records, **changes):
 
 def test_mean_and_deviation_over_seeds_and_the_ratio_to_the_printed_number():
     cell = cells(*(record(seed=s, test=t) for s, t in ((0, 0.1), (1, 0.2), (2, 0.6))))[OURS]
-    figure = cell.figures["unmasked/HR@10"]
+    figure = cell.means["unmasked/HR@10"]
     assert figure.mean == pytest.approx(0.3)
     assert figure.std == pytest.approx(0.07**0.5)  # (.04 + .01 + .09) / (3 - 1)
     assert figure.ratio == pytest.approx(0.6)  # to .5
-    assert cell.figures["masked/NDCG@10"].ratio == pytest.approx(0.75)  # to .4
+    assert cell.means["masked/NDCG@10"].ratio == pytest.approx(0.75)  # to .4
     assert [run.record.seed for run in cell.runs] == [0, 1, 2]
     assert cell.settings == 1
 
 
 def test_one_seed_has_no_deviation_and_no_number_no_ratio():
-    figure = cells(record("base", seed=7))[BASE].figures["masked/HR@10"]
+    figure = cells(record("base", seed=7))[BASE].means["masked/HR@10"]
     assert (figure.std, figure.ratio, figure.best) == (None, None, False)
 
 
@@ -35,7 +35,7 @@ def test_the_setting_is_chosen_on_validation_and_never_on_test():
         record(lr=0.5, seed=0, validation=[0.45], test=0.9),  # the best test
         record(lr=0.9, seed=0, validation=[0.44], test=0.3),
     )[OURS]
-    assert chosen.figures["masked/HR@10"].mean == pytest.approx(0.2)
+    assert chosen.means["masked/HR@10"].mean == pytest.approx(0.2)
     assert len(chosen.runs) == 2
     assert chosen.settings == 3
     assert chosen.chosen == {"optimizer.lr": 0.1}
@@ -80,7 +80,7 @@ def test_a_seed_counts_once_and_a_repeat_that_differs_is_noted():
     cell = cells(
         record(seed=0, test=0.2, validation=[0.3]), record(seed=0, test=0.4, validation=[0.4])
     )[OURS]  # the first: the better one would be the best of two draws
-    assert (len(cell.runs), cell.figures["masked/HR@10"].mean) == (1, 0.2)
+    assert (len(cell.runs), cell.means["masked/HR@10"].mean) == (1, 0.2)
     (note,) = cell.notes
     assert "/runs/1/record.json repeats /runs/0/record.json" in note
     assert cells(record(seed=0), record(seed=0))[OURS].notes == ()
@@ -92,7 +92,7 @@ def test_what_was_not_run_failed_or_was_pruned_fills_nothing():
         record("other", status="pruned", test={}, validation=[0.9]),
     )
     assert [filled[key].state for key in (OURS, BASE, OTHER)] == ["not run", "failed", "pruned"]
-    assert all(cell.figures == {} for cell in filled.values())
+    assert all(cell.means == {} for cell in filled.values())
     both = cells(record(status="failed", seed=0), record(status="interrupted", seed=1))[OURS]
     assert both.state == "failed and interrupted"
 
@@ -117,9 +117,9 @@ def test_a_run_that_met_the_cap_is_marked():
 
 def test_the_best_of_a_group_is_marked_and_ties_are_both_best():
     filled = cells(record("ours", test=0.3), record("base", test=0.3), record("other", test=0.1))
-    best = [filled[key].figures["masked/HR@10"].best for key in (OURS, BASE, OTHER)]
+    best = [filled[key].means["masked/HR@10"].best for key in (OURS, BASE, OTHER)]
     assert best == [True, True, False]
-    assert not cells(record())[OURS].figures["masked/HR@10"].best  # nothing to be better than
+    assert not cells(record())[OURS].means["masked/HR@10"].best  # nothing to be better than
 
 
 def test_an_optional_row_is_there_only_where_it_was_run():

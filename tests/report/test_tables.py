@@ -11,8 +11,7 @@ from uniseq.config.check import check_config
 from uniseq.errors import DataError
 from uniseq.report.__main__ import TABLES
 from uniseq.report.build import build_report
-from uniseq.report.conditions import matches
-from uniseq.report.tables import read_tables
+from uniseq.report.tables import matches, read_tables
 
 EXAMPLES = Path(__file__).parents[2] / "experiments" / "examples"
 UNIFORM = ("loss=uniform", "similarity=cosine")
@@ -89,6 +88,8 @@ def test_each_data_set_has_its_panel():
 
 def test_the_known_numbers_stand_in_the_tables():
     one, two, three = read_tables(TABLES)
+    assert one.paper == two.paper == three.paper
+    assert one.paper.authors == "Chung & Kim"
     assert one.printed_at(("beauty", "sasrec", "bce")) == {"HR@10": 0.0522, "NDCG@10": 0.0278}
     assert one.printed_at(("toys", "caser", "bpr")) == {}
     assert two.printed_at(("beauty", "sasrec", "b")) == {"HR@10": 0.0233, "NDCG@10": 0.0113}
@@ -154,7 +155,7 @@ def test_one_file_is_enough_and_its_numbers_are_read_as_hydra_reads_them(tmp_pat
         "rows: {a: {label: A, conditions: {loss.beta: [5e-2, 1E+1, -2e0]}}}\n"
     )
     (ours,) = read_tables(file)
-    assert (ours.name, ours.source, ours.printed) == ("mine", "", {})
+    assert (ours.name, ours.paper, ours.source, ours.printed) == ("mine", None, "", {})
     assert ours.conditions["optimizer.lr"] == 0.001
     assert ours.rows["a"].conditions["loss.beta"] == [0.05, 10.0, -2.0]
 
@@ -171,3 +172,36 @@ def test_a_table_without_printed_numbers_speaks_of_none_and_a_misspelt_key_is_na
         for words in ("Printed", "printed HR@10", "{printed}", ">printed<"):
             assert words not in content
     assert note in (tmp_path / "report" / "report.html").read_text()
+
+
+CONFIG = {"loss": {"rec": {"_target_": "a.B"}, "beta1": None, "beta": 0.05}, "drop": False, "n": 0}
+
+
+@pytest.mark.parametrize(
+    ("key", "wanted", "holds"),
+    [
+        ("loss.beta", 0.05, True),
+        ("loss.beta", 0.1, False),
+        ("loss.beta", [0.1, 0.05], True),
+        ("loss.beta", {"not": 0}, True),
+        ("loss.beta", {"not": [0, 0.05]}, False),
+        ("loss.beta1", None, True),
+        ("loss.beta1", {"not": 0}, True),
+        ("loss.rec", None, False),  # it is a group of keys
+        ("loss.rec._target_", "a.B", True),
+        ("loss.absent", None, True),  # absent is null
+        ("loss.beta.deeper", None, True),
+        ("absent.key", 1, False),
+        ("drop", False, True),
+        ("drop", 0, False),  # in Python they are equal
+        ("n", 0.0, True),
+        ("n", False, False),
+    ],
+)
+def test_a_condition_holds_or_not(key, wanted, holds):
+    assert matches(CONFIG, {key: wanted}) is holds
+
+
+def test_all_conditions_of_all_parts_must_hold():
+    assert matches(CONFIG, {"n": 0}, {"loss.beta": 0.05, "drop": False})
+    assert not matches(CONFIG, {"n": 0}, {"loss.beta": 0.05, "drop": True})

@@ -21,7 +21,9 @@ class Record:
         seed: of the run.
         epochs: metrics of each epoch.
         best_epoch: epoch of the checkpoint that was tested, counted from 0.
-        stopped: why training ended.
+        stopped: why training ended, in words.
+        capped: whether the cap on epochs ended it; None where it came to no end of its own, and in
+            records of former versions, which told it in ``stopped`` alone.
         test: test metrics, ``masked/HR@10`` and so on.
         yardsticks: the same metrics of rankings that need no training.
         sphere: how histories and items lay, one entry for each epoch that was measured; its keys
@@ -29,7 +31,7 @@ class Record:
         ranks_file: name of the file beside the record with each test user's rank.
         error: type and text, for a failed run; with the traceback where it is no known fault.
         resumed_from: checkpoint of another run that the run went on from.
-        environment: versions, commit, machine.
+        environment: versions, commit and whether the checkout had changes, machine.
         timings: seconds and peak memory.
     """
 
@@ -42,6 +44,7 @@ class Record:
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
     stopped: str | None = None
+    capped: bool | None = None
     test: dict[str, float] = field(default_factory=dict)
     yardsticks: dict[str, dict[str, float]] = field(default_factory=dict)
     sphere: list[dict[str, Any]] = field(default_factory=list)
@@ -71,6 +74,21 @@ class Record:
     def best(self) -> float:
         """The highest watched figure, that of the tested checkpoint."""
         return self.best_of_epochs[self.watched]
+
+    @property
+    def met_cap(self) -> bool:
+        """Whether the cap on epochs, not early stopping, ended training."""
+        if self.capped is None:
+            return (self.stopped or "").startswith("cap of")
+        return self.capped
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the run's checkout had changes that are in no commit."""
+        if "dirty" in self.environment:
+            return bool(self.environment["dirty"])
+        # A former version marked the commit instead: ``0123abc-dirty``.
+        return "-" in str(self.environment.get("commit"))
 
     def to_json(self) -> str:
         """Indented JSON; a number that is none is written as null by the standard's rules."""

@@ -1,4 +1,4 @@
-"""The files of a report: Markdown, one HTML page, and CSV and LaTeX of each table."""
+"""Files of a report: Markdown, one HTML page, and CSV and LaTeX of each table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +39,7 @@ def build_report(folder: Path, out: Path, tables: Sequence[Table]) -> tuple[Repo
             texts[f"{section.table.name}_claims.csv"] = csv_claims(section)
         if section.comparisons:
             texts[f"{section.table.name}_tests.csv"] = csv_tests(section)
-        texts[f"{section.table.name}.tex"] = latex_table(report, section)
+        texts[f"{section.table.name}.tex"] = latex_table(section)
     pictures = _figures(report)
     texts["report.md"] = markdown(report, [path.name for path in pictures if path.suffix == ".png"])
     texts["report.html"] = page(report)

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 from typing import Any
 
-from uniseq.report.conditions import matches
-from uniseq.report.entries import Run, setting_of, validations
-from uniseq.report.tables import Key, Table
+from uniseq.report.entries import Entry, setting_of, validations
+from uniseq.report.tables import Key, Table, history_and_metric, matches
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Mean:
     """A test figure over the seeds of a cell.
 
     Args:
@@ -39,7 +38,7 @@ class Setting:
             :func:`uniseq.report.entries.validations`.
     """
 
-    runs: tuple[Run, ...]
+    runs: tuple[Entry, ...]
     values: dict[str, Any]
     validation: float
 
@@ -54,7 +53,7 @@ class Cell:
         tried: settings, configs that differ in more than the seed, the best one first.
         pruned: how many others a search has given up early.
         broken: runs that failed or were interrupted and were not made good by another.
-        figures: by name, such as ``masked/HR@10``; empty where nothing was run to its end.
+        means: by figure, such as ``masked/HR@10``; empty where nothing was run to its end.
         notes: what a reader must know about its records.
     """
 
@@ -62,12 +61,12 @@ class Cell:
     printed: dict[str, float]
     tried: tuple[Setting, ...] = ()
     pruned: int = 0
-    broken: tuple[Run, ...] = ()
-    figures: dict[str, Figure] = field(default_factory=dict)
+    broken: tuple[Entry, ...] = ()
+    means: dict[str, Mean] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[Entry, ...]:
         """Of the setting that is shown, one a seed, in the order of the seeds."""
         return self.tried[0].runs if self.tried else ()
 
@@ -80,6 +79,11 @@ class Cell:
     def chosen(self) -> dict[str, Any]:
         """The values of the keys in which the settings differ, of the one shown."""
         return self.tried[0].values if self.tried else {}
+
+    @property
+    def validation(self) -> float | None:
+        """That the setting shown was chosen by; None where nothing was run."""
+        return self.tried[0].validation if self.tried else None
 
     @property
     def state(self) -> str:
@@ -100,7 +104,7 @@ class Cell:
         return any(run.changed for run in self.runs)
 
 
-def fill(table: Table, runs: Sequence[Run]) -> dict[Key, Cell]:
+def fill(table: Table, runs: Sequence[Entry]) -> dict[Key, Cell]:
     """All cells of a table; optional rows only where something was run."""
     eligible = [run for run in runs if matches(run.record.config, table.conditions)]
     cells = {key: _cell(table, key, eligible) for key in table.keys()}  # noqa: SIM118
@@ -115,7 +119,7 @@ def fill(table: Table, runs: Sequence[Run]) -> dict[Key, Cell]:
     }
 
 
-def _cell(table: Table, key: Key, eligible: Iterable[Run]) -> Cell:
+def _cell(table: Table, key: Key, eligible: Iterable[Entry]) -> Cell:
     panel, group, row = key
     parts = (table.panels[panel], table.groups[group], table.rows[row])
     conditions = [part.conditions for part in parts]
@@ -138,7 +142,7 @@ def _cell(table: Table, key: Key, eligible: Iterable[Run]) -> Cell:
     pruned = {run.setting for run in found if run.record.status == "pruned"}
     if not complete:
         return Cell(key, printed, pruned=len(pruned), broken=broken, notes=tuple(notes))
-    settings: dict[str, list[Run]] = defaultdict(list)
+    settings: dict[str, list[Entry]] = defaultdict(list)
     for run in complete:
         settings[run.setting].append(run)
     tried = _tried([_one_a_seed(each, notes) for each in settings.values()])
@@ -148,17 +152,17 @@ def _cell(table: Table, key: Key, eligible: Iterable[Run]) -> Cell:
         tried=tried,
         pruned=len(pruned - settings.keys()),
         broken=broken,
-        figures={name: _figure(name, tried[0].runs, printed) for name in table.columns},
+        means={name: _mean(name, tried[0].runs, printed) for name in table.columns},
         notes=tuple(notes),
     )
 
 
-def _one_a_seed(runs: Iterable[Run], notes: list[str]) -> list[Run]:
+def _one_a_seed(runs: Iterable[Entry], notes: list[str]) -> list[Entry]:
     """Of runs of one setting and seed one; a note where their tests differ.
 
     Not the best: every repetition would be one more draw.
     """
-    seeds: dict[int, list[Run]] = defaultdict(list)
+    seeds: dict[int, list[Entry]] = defaultdict(list)
     for run in runs:
         seeds[run.record.seed].append(run)
     chosen = []
@@ -173,7 +177,7 @@ def _one_a_seed(runs: Iterable[Run], notes: list[str]) -> list[Run]:
     return chosen
 
 
-def _tried(settings: Sequence[Sequence[Run]]) -> tuple[Setting, ...]:
+def _tried(settings: Sequence[Sequence[Entry]]) -> tuple[Setting, ...]:
     """The settings by their validation figure, the best first; of equals that of more seeds."""
     configs = [
         setting_of(runs[0].record.config) | {"data": runs[0].record.dataset.get("fingerprint")}
@@ -192,11 +196,11 @@ def _tried(settings: Sequence[Sequence[Run]]) -> tuple[Setting, ...]:
     return tuple(sorted(tried, key=lambda each: (-each.validation, -len(each.runs))))
 
 
-def _figure(name: str, runs: Sequence[Run], printed: dict[str, float]) -> Figure:
+def _mean(name: str, runs: Sequence[Entry], printed: dict[str, float]) -> Mean:
     values = [run.record.test[name] for run in runs]
-    metric = name.partition("/")[2]
+    _, metric = history_and_metric(name)
     average = mean(values)
-    return Figure(
+    return Mean(
         mean=average,
         std=stdev(values) if len(values) > 1 else None,
         ratio=average / printed[metric] if metric in printed else None,
@@ -208,9 +212,9 @@ def _mark_best(cells: dict[Key, Cell], keys: Sequence[Key], columns: Sequence[st
     if len(filled) < 2:
         return
     for column in columns:
-        top = max(cells[key].figures[column].mean for key in filled)
+        top = max(cells[key].means[column].mean for key in filled)
         for key in filled:
-            figures = cells[key].figures
-            if figures[column].mean == top:
-                marked = figures | {column: replace(figures[column], best=True)}
-                cells[key] = replace(cells[key], figures=marked)
+            means = cells[key].means
+            if means[column].mean == top:
+                marked = means | {column: replace(means[column], best=True)}
+                cells[key] = replace(cells[key], means=marked)

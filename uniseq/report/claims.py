@@ -1,11 +1,11 @@
-"""The kinds of claims a table may make: what each needs, and how its figures are judged."""
+"""Claims of a table, by kind: what each needs, and how its figures are judged."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from uniseq.formatting import change, figure
+from uniseq.formatting import change, metric
 
 Means = Mapping[str, float]
 Labels = Mapping[str, str]
@@ -54,7 +54,7 @@ class Beats(BaseModel):
         _, rival = decisive
         ours, theirs = means[self.winner], means[rival]
         named = f" ({labels[rival]})" if several else ""
-        return f"{figure(ours)} against {figure(theirs)}{named}, {change(ours, theirs)}"
+        return f"{metric(ours)} against {metric(theirs)}{named}, {change(ours, theirs)}"
 
 
 class LargestLoss(BaseModel):
@@ -93,11 +93,11 @@ class LargestLoss(BaseModel):
         rival, _ = decisive
         full = means[self.full]
         left = " and ".join(
-            f"{figure(means[row])} ({labels[row]}, {change(means[row], full)})"
+            f"{metric(means[row])} ({labels[row]}, {change(means[row], full)})"
             for row in (self.without, rival)
             if row != self.full
         )
-        return f"of {figure(full)} remain {left}"
+        return f"of {metric(full)} remain {left}"
 
 
 Claim = Annotated[Beats | LargestLoss, Field(discriminator="kind")]

@@ -1,4 +1,4 @@
-"""Everything a report shows, gathered from the records before it is written in any format."""
+"""The contents of a report, gathered from the records before it is written in any format."""
 
 import os
 import shlex
@@ -10,11 +10,10 @@ from urllib.parse import quote
 
 from uniseq.errors import DataError, UniseqError
 from uniseq.report.cells import Cell, fill
-from uniseq.report.conditions import all_keys, matches
-from uniseq.report.entries import Run, read_runs, setting_of
+from uniseq.report.entries import Entry, by_dotted_key, read_entries, setting_of
 from uniseq.report.judging.comparisons import Comparison, comparisons
 from uniseq.report.judging.verdicts import Verdict, verdicts
-from uniseq.report.tables import Key, Table
+from uniseq.report.tables import Key, Paper, Table, history_and_metric, matches
 
 CAPPED, BROKEN, CHANGED = "†", "‡", "§"
 MARKS = {
@@ -47,25 +46,26 @@ class Section:
     verdicts: Sequence[Verdict]
     notes: Sequence[str]
 
-    def bare(self, panel: str) -> bool:
+    def nothing_run(self, panel: str) -> bool:
         """Whether nothing was run for a panel."""
         return all(c.state == "not run" for key, c in self.cells.items() if key[0] == panel)
 
-    def printed(self, panel: str) -> Sequence[str]:
-        """The metrics with a column of printed numbers: none where a panel has no such number."""
-        there = any(cell.printed for key, cell in self.cells.items() if key[0] == panel)
-        return self.table.metrics if there else []
+    def has_printed(self, panel: str) -> bool:
+        """Whether there are printed numbers of a panel."""
+        return any(cell.printed for key, cell in self.cells.items() if key[0] == panel)
 
-    def where(self, panel: str, group: str) -> str:
+    def group_label(self, panel: str, group: str) -> str:
         """Data set and backbone in words."""
         return f"{self.table.panels[panel].label} · {self.table.groups[group].label}"
 
     @property
     def untested(self) -> list[str]:
         """Where its own row was not run, so that nothing is compared."""
-        return [self.where(*one.ours.key[:2]) for one in self.comparisons if not one.ours.runs]
+        return [
+            self.group_label(*one.ours.key[:2]) for one in self.comparisons if not one.ours.runs
+        ]
 
-    def above(self, panel: str) -> list[str]:
+    def untrained_above(self, panel: str) -> list[str]:
         """Which rankings without training are above all trained rows of a group, and in what."""
         lines = []
         for group, part in self.table.groups.items():
@@ -73,9 +73,9 @@ class Section:
             of_group = f" of {part.label}" if len(self.table.groups) > 1 else ""
             for name, figures in self.yardsticks[panel].items() if cells else ():
                 columns = [
-                    " ".join(column.split("/"))
+                    " ".join(history_and_metric(column))
                     for column in self.table.columns
-                    if figures[column] > max(cell.figures[column].mean for cell in cells)
+                    if figures[column] > max(cell.means[column].mean for cell in cells)
                 ]
                 if columns:
                     lines.append(
@@ -84,7 +84,7 @@ class Section:
                     )
         return lines
 
-    def data(self, panel: str) -> str | None:
+    def data_sizes(self, panel: str) -> str | None:
         """The size of a panel's data in words; None where nothing was run."""
         for key, cell in self.cells.items():
             if key[0] == panel and cell.runs:
@@ -94,7 +94,7 @@ class Section:
         return None
 
     @property
-    def shared(self) -> dict[str, dict[str, Any]]:
+    def common_settings(self) -> dict[str, dict[str, Any]]:
         """What the configs of the runs that are shown have in common, by dotted key.
 
         Of all of them, then what those of a group have besides, then those of a row, by label.
@@ -128,28 +128,34 @@ class Report:
 
     folder: Path
     out: Path
-    runs: Sequence[Run]
+    runs: Sequence[Entry]
     unreadable: Sequence[DataError]
     sections: Sequence[Section]
 
-    def link(self, run: Run) -> str:
+    @property
+    def papers(self) -> list[Paper]:
+        """The papers that its tables repeat, each once."""
+        named = [section.table.paper for section in self.sections]
+        return list(dict.fromkeys(paper for paper in named if paper is not None))
+
+    def link_to(self, run: Entry) -> str:
         """The record's address, seen from the report."""
         return quote(Path(os.path.relpath(run.path, self.out)).as_posix())
 
-    def place(self, run: Run) -> str:
+    def path_in_folder(self, run: Entry) -> str:
         """The record's file, seen from the folder of the records."""
         return run.path.relative_to(self.folder).as_posix()
 
-    def local(self, text: str) -> str:
+    def shorten_paths(self, text: str) -> str:
         """A message with paths as they are seen from the folder of the records."""
         return text.replace(f"{self.folder}{os.sep}", "")
 
     def command(self, cell: Cell) -> str:
         """What repeats a cell, run in the folder of the records."""
-        places = shlex.join(self.place(run) for run in cell.runs)
+        places = shlex.join(self.path_in_folder(run) for run in cell.runs)
         return f"python -m uniseq.repeat --out {REPEATED} {places}"
 
-    def uses(self) -> dict[Path, list[str]]:
+    def cells_by_record(self) -> dict[Path, list[str]]:
         """The cells that show each record, in words."""
         used: dict[Path, list[str]] = {}
         for section in self.sections:
@@ -166,10 +172,10 @@ def gather(folder: Path, out: Path, tables: Sequence[Table]) -> Report:
     Raises:
         UniseqError: when there is no record.
     """
-    runs, unreadable = read_runs(folder)
+    runs, unreadable = read_entries(folder)
     if not runs and not unreadable:
         raise UniseqError(f"{folder}: has no record.json below it: name the folder of the runs")
-    known = set().union(*(all_keys(run.record.config) for run in runs))
+    known = set().union(*(by_dotted_key(run.record.config) for run in runs))
     return Report(folder, out, runs, unreadable, [_section(table, runs, known) for table in tables])
 
 
@@ -192,27 +198,27 @@ def _common(cells: Iterable[Cell]) -> dict[str, Any]:
     }
 
 
-def _beside_the_point(
+def _idle_panels(
     table: Table, cells: Mapping[Key, Cell], found: Sequence[Verdict]
 ) -> Iterator[str]:
     """Optional panels in which nothing failed, nor was run that bears on a claim.
 
     Tables share runs: one that stands alone in a panel is there compared with nothing.
     """
-    idle = {"not run", "run"} if table.claims else {"not run"}
+    harmless = {"not run", "run"} if table.claims else {"not run"}
     for panel, part in table.panels.items():
         states = {cell.state for key, cell in cells.items() if key[0] == panel}
         judged = any(one.findings for one in found if one.panel == panel)
-        if part.optional and not judged and states <= idle:
+        if part.optional and not judged and states <= harmless:
             yield panel
 
 
-def _section(table: Table, runs: Sequence[Run], known: Set[str]) -> Section:
+def _section(table: Table, runs: Sequence[Entry], known: Set[str]) -> Section:
     cells = fill(table, runs)
     found = verdicts(table, cells)
-    bare = set(_beside_the_point(table, cells, found))
-    table = table.without(bare)
-    cells = {key: cell for key, cell in cells.items() if key[0] not in bare}
+    idle = set(_idle_panels(table, cells, found))
+    table = table.without(idle)
+    cells = {key: cell for key, cell in cells.items() if key[0] not in idle}
     notes = [*_unknown(table, known), *(note for cell in cells.values() for note in cell.notes)]
     yardsticks = {panel: _yardsticks(table, panel, runs, notes) for panel in table.panels}
     return Section(
@@ -220,7 +226,7 @@ def _section(table: Table, runs: Sequence[Run], known: Set[str]) -> Section:
         cells,
         yardsticks,
         comparisons(table, cells),
-        [one for one in found if one.panel not in bare],
+        [one for one in found if one.panel not in idle],
         list(dict.fromkeys(notes)),
     )
 
@@ -233,7 +239,7 @@ def _unknown(table: Table, known: Set[str]) -> Iterator[str]:
 
 
 def _yardsticks(
-    table: Table, panel: str, runs: Sequence[Run], notes: list[str]
+    table: Table, panel: str, runs: Sequence[Entry], notes: list[str]
 ) -> Mapping[str, Mapping[str, float]]:
     """Those of the panel's data; they do not depend on the model, so that any record has them."""
     part = table.panels[panel]

@@ -1,4 +1,4 @@
-"""The runs below a folder: their records, and what makes several of them one setting."""
+"""Entries of a report: the records below a folder, and what makes several of them one setting."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from uniseq.records.store import RECORD, read_record
 
 # Parts of a run's identity that say what else is measured, or where and how fast, and that no
 # figure depends on.
-ASIDE = ("ranking.ks", "dataset.eval_batch_size", "dataset.source.url")
+IGNORED_KEYS = ("ranking.ks", "dataset.eval_batch_size", "dataset.source.url")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A record and its file."""
+class Entry:
+    """A run as the report takes it: its record and the file that it is from."""
 
     path: Path
     record: Record
@@ -33,21 +33,21 @@ class Run:
     @property
     def capped(self) -> bool:
         """Whether the epoch cap ended training, not early stopping."""
-        return (self.record.stopped or "").startswith("cap of")
+        return self.record.met_cap
 
     @property
     def changed(self) -> bool:
         """Whether it was made from a checkout with changes that are in no commit."""
-        return "-" in str(self.record.environment.get("commit"))
+        return self.record.dirty
 
 
-def read_runs(folder: Path) -> tuple[list[Run], list[DataError]]:
+def read_entries(folder: Path) -> tuple[list[Entry], list[DataError]]:
     """All runs below a folder, however it is laid out, and the records that cannot be read."""
-    runs: list[Run] = []
+    runs: list[Entry] = []
     unreadable: list[DataError] = []
     for path in sorted(folder.rglob(RECORD)):
         try:
-            runs.append(Run(path, _whole(path, read_record(path))))
+            runs.append(Entry(path, _whole(path, read_record(path))))
         except DataError as error:
             unreadable.append(error)
     return runs, unreadable
@@ -56,24 +56,27 @@ def read_runs(folder: Path) -> tuple[list[Run], list[DataError]]:
 def _whole(path: Path, record: Record) -> Record:
     """The record, unless a figure that every finished run has is not there."""
     if record.status == "finished":
-        watched = [epoch.get(record.watched) for epoch in record.epochs]
+        watched = [epoch[record.watched] for epoch in record.validated]
         figures: list[Any] = [*watched, *record.test.values()]
         if not watched or not all(isinstance(value, float | int) for value in figures):
-            raise DataError(path, "is finished, but has no epoch or a figure that is no number")
+            raise DataError(
+                path, "is finished, but has no validated epoch or a figure that is no number"
+            )
     return record
 
 
 def setting_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a config that determines a figure, by dotted key, seeds left out."""
-    kept = flatten(identity(config))
+    determining = by_dotted_key(identity(config))
+    kept = {key: value for key, value in determining.items() if not isinstance(value, dict)}
     del kept["seed"]
     # The data module's seed follows the run's; one given by hand is a setting.
     if config["dataset"]["seed"] == config["seed"]:
         del kept["dataset.seed"]
-    return {key: value for key, value in kept.items() if key not in ASIDE}
+    return {key: value for key, value in kept.items() if key not in IGNORED_KEYS}
 
 
-def validations(groups: Sequence[Sequence[Run]]) -> list[float]:
+def validations(groups: Sequence[Sequence[Entry]]) -> list[float]:
     """The best watched figure of each group of runs: the mean over the seeds that all groups have.
 
     A setting that was run with more seeds, or luckier ones, is so neither better nor worse for it.
@@ -87,10 +90,10 @@ def validations(groups: Sequence[Sequence[Run]]) -> list[float]:
     ]
 
 
-def flatten(config: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """A nested config by dotted keys."""
-    flat: dict[str, Any] = {}
+def by_dotted_key(config: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Everything in a nested config by its dotted key: values, and the nodes that they lie in."""
+    found: dict[str, Any] = {}
     for key, value in config.items():
         where = f"{path}.{key}" if path else key
-        flat |= flatten(value, where) if isinstance(value, dict) else {where: value}
-    return flat
+        found |= {where: value, **(by_dotted_key(value, where) if isinstance(value, dict) else {})}
+    return found

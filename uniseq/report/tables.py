@@ -1,7 +1,7 @@
-"""Tables as data: rows, columns, conditions, printed numbers and claims, from YAML files."""
+"""Tables as data: rows, groups, panels, conditions, printed numbers and claims, from YAML."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,11 +10,11 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from uniseq.errors import DataError
+from uniseq.records.identity import first_name
 from uniseq.report.claims import Claim
 
-HISTORIES = ("masked", "unmasked")
+CONVENTIONS = ("masked", "unmasked")
 WATCHED = ("ranking.history", "ranking.monitor")
-
 
 Key = tuple[str, str, str]
 
@@ -34,7 +34,7 @@ class Part(BaseModel):
 
     Args:
         label: for people.
-        conditions: that its records meet, see :func:`uniseq.report.conditions.matches`.
+        conditions: that its records meet, see :func:`matches`.
         optional: whether a row is left out where it was not run, and a panel where nothing was
             run that bears on a claim.
     """
@@ -46,12 +46,22 @@ class Part(BaseModel):
     optional: bool = False
 
 
+class Paper(BaseModel):
+    """The paper that a table repeats."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    authors: str
+    title: str
+
+
 class Table(BaseModel):
     """One table: a cell for each panel, group and row.
 
     Args:
         name: of the files it becomes: the stem of the file it was read from.
         title: for people.
+        paper: that it repeats; None for a table of one's own.
         source: where the printed numbers are from, and what is known of them; empty for a table
             of one's own.
         metrics: such as ``NDCG@10``; each is shown with the history masked and not.
@@ -71,6 +81,7 @@ class Table(BaseModel):
 
     name: str
     title: str
+    paper: Paper | None = None
     source: str = ""
     metrics: list[str] = Field(min_length=1)
     conditions: Conditions
@@ -91,7 +102,7 @@ class Table(BaseModel):
     @property
     def columns(self) -> list[str]:
         """The test figures of a cell, such as ``masked/HR@10``."""
-        return [f"{history}/{metric}" for history in HISTORIES for metric in self.metrics]
+        return [f"{history}/{metric}" for history in CONVENTIONS for metric in self.metrics]
 
     def condition_keys(self) -> set[str]:
         """The config keys that its conditions name, but for those that are to be null alone."""
@@ -151,6 +162,57 @@ class Table(BaseModel):
                             f"printed.{panel}.{group}.{row} must have {len(self.metrics)} numbers"
                         )
         return self
+
+
+def history_and_metric(figure: str) -> tuple[str, str]:
+    """The convention and the metric of a figure such as ``masked/HR@10``."""
+    history, _, metric = figure.partition("/")
+    return history, metric
+
+
+def matches(config: Mapping[str, Any], *conditions: Mapping[str, Any]) -> bool:
+    """Whether a config meets all conditions.
+
+    Args:
+        config: resolved, of a record.
+        conditions: by dotted key: a value; a list of values, one of which it must be; or
+            ``{not: value or list}``. A key that the config has not is null.
+    """
+    return all(
+        _holds(_known(key, value_at(config, key)), _known(key, wanted))
+        for each in conditions
+        for key, wanted in each.items()
+    )
+
+
+def value_at(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key, None where there is none."""
+    value: Any = config
+    for name in key.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return None
+        value = value[name]
+    return value
+
+
+def _known(key: str, value: Any) -> Any:
+    """Classes by the name that records have for them, whichever the condition was written with."""
+    if not key.endswith("_target_"):
+        return value
+    if isinstance(value, list):
+        return [_known(key, each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: _known(key, each) for name, each in value.items()}
+    return first_name(value) if isinstance(value, str) else value
+
+
+def _holds(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        return not _holds(value, wanted["not"])
+    if isinstance(wanted, list):
+        return any(_holds(value, each) for each in wanted)
+    # In Python False equals 0, in a config it does not.
+    return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
 
 
 class _Loader(yaml.SafeLoader):

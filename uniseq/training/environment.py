@@ -33,18 +33,20 @@ def environment() -> dict[str, Any]:
     """Versions, commit and machine, as a record keeps them."""
     from importlib.metadata import version
 
+    commit, dirty = _commit()
     packages = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
     return {
         "uniseq": version("uniseq"),
-        "commit": _commit(),
+        "commit": commit,
+        "dirty": dirty,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {package: version(package) for package in packages},
     }
 
 
-def _commit() -> str | None:
-    """The commit of the checkout that runs, with a mark when it has changes; None in a wheel."""
+def _commit() -> tuple[str | None, bool]:
+    """The checkout's commit, None in a wheel, and whether there are changes since."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -58,6 +60,8 @@ def _commit() -> str | None:
     try:
         # A wheel may be installed inside another project's checkout.
         git("ls-files", "--error-unmatch", Path(__file__).name)
-        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+        marked = git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return None, False
+    commit = marked.removesuffix("-dirty")
+    return commit, commit != marked

@@ -108,7 +108,7 @@ def _train(
         record.timings["epochs"] = log.seconds
         record.timings["wall_s"] = log.earlier
         record.sphere = [] if watch is None else watch.measurements
-    record.stopped = fit.stopped
+    record.capped, record.stopped = fit.capped, fit.stopped
     record.best_epoch = int(record.best_of_epochs["epoch"])
     best = fit.best.best_model_path
     record.test = test_figures(fit.trainer, module, data, ckpt_path=best, weights_only=True)

@@ -5,7 +5,7 @@ import pytest
 
 from tests.report.cases import USERS, on_disk, record, table
 from uniseq.report.cells import fill
-from uniseq.report.entries import read_runs
+from uniseq.report.entries import read_entries
 from uniseq.report.judging.comparisons import comparisons
 from uniseq.report.judging.significance import compare, gains, holm
 
@@ -13,7 +13,7 @@ MISSED = [99] * USERS
 
 
 def compared(folder):
-    runs, _ = read_runs(folder)
+    runs, _ = read_entries(folder)
     ours = table()
     first, second = comparisons(ours, fill(ours, runs))
     assert second.problem == "not run"

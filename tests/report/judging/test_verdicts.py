@@ -7,9 +7,9 @@ from scipy.stats import binomtest
 
 from tests.report.cases import on_disk, record, runs, table
 from uniseq.report.cells import fill
-from uniseq.report.entries import read_runs
+from uniseq.report.entries import read_entries
 from uniseq.report.judging.verdicts import by_claim, verdicts
-from uniseq.report.tables import HISTORIES
+from uniseq.report.tables import CONVENTIONS
 
 BEST = {"kind": "beats", "text": "best", "winner": "ours"}
 BEATS = BEST | {"losers": ["base"]}
@@ -75,7 +75,7 @@ def test_what_chance_would_explain_is_unclear_and_tests_are_corrected_together(t
         on_disk(folder / "a", record("ours", test=0.5, dataset=ranked), [1, 20] * (users // 2))
         on_disk(folder / "b", record("base", test=0.0, dataset=ranked), [20, 20] * (users // 2))
         ours = table(claims=[BEATS, LOSS | {"full": "base", "without": "ours", "others": ["base"]}])
-        found[users] = verdicts(ours, fill(ours, read_runs(folder)[0]))
+        found[users] = verdicts(ours, fill(ours, read_entries(folder)[0]))
     few, many = found[8][0], found[400][0]
     assert (few.state, many.state) == ("unclear", "held")
     # Two sides of 4 users: 2 / 2^4, the largest of 8 tests, the t-tests' being smaller or equal.
@@ -93,13 +93,13 @@ def ranked(folder, seeds=(0,), **rows):
             "HR@10": sum(rank <= 10 for rank in ranks) / len(ranks),
             "NDCG@10": sum(1 / log2(rank + 1) for rank in ranks if rank <= 10) / len(ranks),
         }
-        test = {f"{side}/{metric}": shares[metric] for side in HISTORIES for metric in shares}
+        test = {f"{side}/{metric}": shares[metric] for side in CONVENTIONS for metric in shares}
         for seed in seeds:
             content = record(row, seed)
             content.dataset, content.test = data, test
             on_disk(folder / f"{row}{seed}", content, ranks)
     ours = table(claims=[BEST])
-    return verdicts(ours, fill(ours, read_runs(folder)[0]))[0]
+    return verdicts(ours, fill(ours, read_entries(folder)[0]))[0]
 
 
 MISS = 99
@@ -150,7 +150,7 @@ def test_the_mark_of_one_seed_goes_when_every_row_has_two(tmp_path):
     assert ranked(tmp_path, seeds=(0, 1), **rows).mark == ""
     (tmp_path / "other1" / "record.json").unlink()
     ours = table(claims=[BEST])
-    assert verdicts(ours, fill(ours, read_runs(tmp_path)[0]))[0].mark == "¹"
+    assert verdicts(ours, fill(ours, read_entries(tmp_path)[0]))[0].mark == "¹"
 
 
 def test_the_figures_stand_beside_the_verdict():

@@ -1,4 +1,4 @@
-"""A table's own row against the best of the others, tested user by user."""
+"""Comparisons of a table's own row with the best of the others, tested user by user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Two cells tested user by user."""
+"""Paired test of two cells, user by user."""
 
 import zipfile
 from pathlib import Path
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from uniseq.errors import DataError
 from uniseq.report.cells import Cell
-from uniseq.report.entries import Run
+from uniseq.report.entries import Entry
 from uniseq.report.judging.significance import Difference, compare, gains
+from uniseq.report.tables import history_and_metric
 
 
 def paired(ours: Cell, other: Cell, column: str) -> Difference:
@@ -24,12 +25,12 @@ def paired(ours: Cell, other: Cell, column: str) -> Difference:
     Raises:
         DataError: when they did not rank the same users, or a file of ranks cannot be read.
     """
-    history, _, metric = column.partition("/")
+    history, metric = history_and_metric(column)
     _check_comparable([*ours.runs, *other.runs])
     return compare(_mean_gains(ours, history, metric), _mean_gains(other, history, metric))
 
 
-def _check_comparable(runs: list[Run]) -> None:
+def _check_comparable(runs: list[Entry]) -> None:
     first = runs[0]
     for run in runs[1:]:
         for what in ("fingerprint", "ranked_users"):
@@ -50,7 +51,7 @@ def _mean_gains(cell: Cell, history: str, metric: str) -> NDArray[np.float64]:
     return mean
 
 
-def _ranks(run: Run, history: str) -> NDArray[Any]:
+def _ranks(run: Entry, history: str) -> NDArray[Any]:
     if run.record.ranks_file is None:
         raise DataError(run.path, "names no file of ranks: the run kept none")
     path = run.path.with_name(run.record.ranks_file)

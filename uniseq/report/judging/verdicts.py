@@ -1,4 +1,4 @@
-"""Whether the claims of a table held here."""
+"""Verdicts on the claims of a table: whether they held here."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from uniseq.report.cells import Cell
 from uniseq.report.claims import Claim, Pair
 from uniseq.report.judging.paired import paired
 from uniseq.report.judging.significance import holm
-from uniseq.report.tables import HISTORIES, Key, Table
+from uniseq.report.tables import CONVENTIONS, Key, Table
 
 HELD, FAILED, MIXED, OPEN, NOT_RUN = "held", "did not hold", "mixed", "open", "not run"
 UNCLEAR = "unclear"
@@ -119,7 +119,7 @@ def verdicts(table: Table, cells: Mapping[Key, Cell]) -> list[Verdict]:
         for claim in table.claims
         for panel in table.panels
         for group in table.groups
-        for history in HISTORIES
+        for history in CONVENTIONS
     ]
     tested = [one.p for each in judged for one in each.findings if one.p is not None]
     corrected = iter(holm(tested))
@@ -169,7 +169,7 @@ def _judge(
     findings, untested = [], None
     for metric in table.metrics:
         column = f"{history}/{metric}"
-        means = {row: rows[row].figures[column].mean for row in run}
+        means = {row: rows[row].means[column].mean for row in run}
         p: dict[Pair, float] | None = None
         try:
             p = {(one, other): paired(rows[one], rows[other], column).p for one, other in pairs}

@@ -1,4 +1,4 @@
-"""The charts of a table: learning curves, and cosines of histories and items."""
+"""Charts of a table: learning curves, and cosines of histories and items."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def _learning(section: Section, panel: str, group: str) -> Iterator[Chart]:
     for cell in section.rows(panel, group):
         row = list(table.rows).index(cell.key[2])
         for run in cell.runs:
-            epochs = [epoch for epoch in run.record.epochs if name in epoch]
+            epochs = run.record.validated
             values = [epoch[name] for epoch in epochs]
             label = f"{table.rows[cell.key[2]].label}, seed {run.record.seed}"
             x = [epoch["epoch"] + 1 for epoch in epochs]
@@ -37,7 +37,7 @@ def _learning(section: Section, panel: str, group: str) -> Iterator[Chart]:
         last = max(line.x[-1] for line in lines)
         _, history, metric = name.split("/")
         yield Chart(
-            section.where(panel, group),
+            section.group_label(panel, group),
             "epoch",
             f"validation {metric}, history {history}",
             lines,
@@ -69,7 +69,7 @@ def cosine_charts(section: Section) -> tuple[list[Chart], list[str]]:
             for kind in ("histories", "items"):
                 charts.append(_cosines(section, panel, group, curves, epoch, kind))
         except UniseqError as error:
-            problems.append(f"{section.where(panel, group)}: {error}")
+            problems.append(f"{section.group_label(panel, group)}: {error}")
     return charts, problems
 
 
@@ -91,7 +91,7 @@ def _cosines(
         colour = labels.index(curve.label)
         lines.append(Line(f"{curve.label}: mean {mean}", middles, y.tolist(), colour))
     return Chart(
-        f"{section.where(panel, group)}: {kind} after {so_many_epochs(epoch + 1)}",
+        f"{section.group_label(panel, group)}: {kind} after {so_many_epochs(epoch + 1)}",
         f"cosine of a pair of {kind}",
         "density of pairs",
         lines,

@@ -1,10 +1,10 @@
-"""What the runs took, and what they ran on."""
+"""Costs: what the runs took, and what they ran on."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from uniseq.report.entries import Run
+from uniseq.report.entries import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Cost:
     peak: float
 
 
-def cost(runs: Iterable[Run]) -> Cost:
+def cost(runs: Iterable[Entry]) -> Cost:
     """What runs took together."""
     runs = list(runs)
     timings = [run.record.timings for run in runs]
@@ -43,9 +43,9 @@ def cost(runs: Iterable[Run]) -> Cost:
     )
 
 
-def by_part(runs: Sequence[Run]) -> dict[tuple[str, ...], Cost]:
+def by_part(runs: Sequence[Entry]) -> dict[tuple[str, ...], Cost]:
     """The cost of all runs by data set, backbone and samples, failed ones included."""
-    parts: dict[tuple[str, ...], list[Run]] = defaultdict(list)
+    parts: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
     for run in runs:
         config = run.record.config
         backbone = str(config["backbone"]["_target_"]).rpartition(".")[2]
@@ -54,12 +54,12 @@ def by_part(runs: Sequence[Run]) -> dict[tuple[str, ...], Cost]:
     return {part: cost(parts[part]) for part in sorted(parts)}
 
 
-def versions(runs: Sequence[Run]) -> list[tuple[str, int]]:
+def versions(runs: Sequence[Entry]) -> list[tuple[str, int]]:
     """Each environment that runs were made in, in words, and how many, most frequent first."""
     return Counter(_environment(run) for run in runs).most_common()
 
 
-def commit(run: Run) -> str:
+def commit(run: Entry) -> str:
     """The commit in short, with a mark when the checkout had changes."""
     whole = run.record.environment.get("commit")
     if not whole:
@@ -68,7 +68,7 @@ def commit(run: Run) -> str:
     return f"{name[:9]}{' + changes' if run.changed else ''}"
 
 
-def _environment(run: Run) -> str:
+def _environment(run: Entry) -> str:
     seen = run.record.environment
     packages = seen.get("packages", {})
     parts = [

@@ -1,34 +1,17 @@
-"""A table, its claims and its tests as CSV: one line a figure, in full precision."""
+"""CSV of a table, its claims and its tests: one line a figure, in full precision."""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from uniseq.formatting import setting
+from uniseq.report.cells import Mean
 from uniseq.report.contents import Report, Section
+from uniseq.report.tables import CONVENTIONS, history_and_metric
+from uniseq.report.writing.columns import Printed, Records, State, Value, columns_of
+from uniseq.report.writing.layout import lay_out
 
-COLUMNS = (
-    "panel",
-    "group",
-    "row",
-    "history",
-    "metric",
-    "state",
-    "printed",
-    "mean",
-    "std",
-    "seeds",
-    "ratio",
-    "best",
-    "settings",
-    "setting",
-    "validation",
-    "capped",
-    "broken",
-    "changed",
-    "records",
-)
+PLACE = ("panel", "group", "row", "history", "metric")
 CLAIMS = (
     "claim",
     "panel",
@@ -69,39 +52,31 @@ def csv_table(report: Report, section: Section) -> str:
     Empty fields are what is not known; records are paths from the folder of the report, a space
     between two.
     """
-    table = section.table
-    lines: list[dict[str, Any]] = []
-    for (panel, group, row), cell in section.cells.items():
-        for column in table.columns:
-            history, _, metric = column.partition("/")
-            line = {
-                "panel": panel,
-                "group": group,
-                "row": row,
-                "history": history,
-                "metric": metric,
-                "state": cell.state,
-                "printed": cell.printed.get(metric),
-                "seeds": len(cell.runs),
-                "settings": cell.settings,
-                "setting": setting(cell.chosen),
-                "capped": int(cell.capped),
-                "broken": len(cell.broken),
-                "changed": int(cell.changed),
-                "records": " ".join(report.link(run) for run in cell.runs or cell.broken),
-            }
-            if cell.runs:
-                figure = cell.figures[column]
-                line |= {"mean": figure.mean, "std": figure.std, "ratio": figure.ratio}
-                line |= {"best": int(figure.best), "validation": cell.tried[0].validation}
-            lines.append(line)
-    for panel, rankings in section.yardsticks.items():
-        for name, figures in rankings.items():
-            for column in table.columns:
-                history, _, metric = column.partition("/")
-                place = {"panel": panel, "row": name, "history": history, "metric": metric}
-                lines.append(place | {"state": "without training", "mean": figures[column]})
-    return _text(COLUMNS, lines)
+    columns = columns_of("csv")
+    panels = lay_out(section)
+    rows = [row for panel in panels for group in panel.groups for row in group.rows]
+    rows += [row for panel in panels for row in panel.untrained.rows]
+    lines: list[dict[str, Any]] = [
+        dict(zip(PLACE, (*row.key, history, metric), strict=True))
+        | {each.name: _field(report, row.at(each, history, metric)) for each in columns}
+        for row in rows
+        for history in CONVENTIONS
+        for metric in section.table.metrics
+    ]
+    return _text((*PLACE, *(each.name for each in columns)), lines)
+
+
+def _field(report: Report, value: Value) -> float | int | str | None:
+    match value:
+        case Mean():
+            return value.mean
+        case Printed():
+            return value.number
+        case State():
+            return None  # it has a column of its own
+        case Records():
+            return " ".join(report.link_to(run) for run in value.runs)
+    return value
 
 
 def csv_claims(section: Section) -> str:
@@ -140,7 +115,7 @@ def csv_tests(section: Section) -> str:
             continue
         for column, found in one.differences.items():
             panel, group, row = ours.key
-            history, _, metric = column.partition("/")
+            history, metric = history_and_metric(column)
             lines.append(
                 {
                     "panel": panel,

@@ -153,9 +153,10 @@ def measurement(curve: Curve, epoch: int) -> dict[str, Any]:
 
 
 def _draw_performance(axes: Any, curve: Curve, name: str, epoch: int, colour: str) -> None:
-    rows = curve.record.validated
-    if any(name not in row for row in rows):
-        known = sorted(key.removeprefix("val/") for key in rows[0] if key.startswith("val/"))
+    rows = [row for row in curve.record.epochs if name in row]
+    if not rows:
+        keys = {key for row in curve.record.epochs for key in row if key.startswith("val/")}
+        known = sorted(key.removeprefix("val/") for key in keys)
         raise DataError(
             curve.where,
             f"has no {name.removeprefix('val/')}: choose --history and --metric from "
@@ -163,7 +164,7 @@ def _draw_performance(axes: Any, curve: Curve, name: str, epoch: int, colour: st
         )
     epochs, values = [int(row["epoch"]) for row in rows], [row[name] for row in rows]
     axes.plot(epochs, values, color=colour, label=curve.label)
-    if epoch in epochs:  # an interrupted run may have measured an epoch that it did not finish
+    if epoch in epochs:  # others have no validation, or were not finished
         axes.plot(epoch, values[epochs.index(epoch)], "o", color=colour)
 
 

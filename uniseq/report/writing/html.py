@@ -1,5 +1,6 @@
-"""The report as one HTML page that needs no other file, no network and no script."""
+"""HTML of the report: one page that needs no other file, no network and no script."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from uniseq import formatting as text
+from uniseq.report.cells import Mean
 from uniseq.report.contents import MARKS, Report, Section, marks
 from uniseq.report.judging.verdicts import MEANING, SYMBOLS, by_claim
-from uniseq.report.tables import HISTORIES
+from uniseq.report.tables import CONVENTIONS
 from uniseq.report.writing import wording as words
 from uniseq.report.writing.charts import cosine_charts, learning_curves
+from uniseq.report.writing.columns import Printed, Records, State
 from uniseq.report.writing.costs import by_part, commit, cost, versions
+from uniseq.report.writing.layout import lay_out, plain
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -27,17 +31,19 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     for write in (
-        *(text.figure, text.signed, text.probability),
-        *(text.duration, text.setting, text.sentence),
+        *(text.metric, text.signed, text.probability),
+        *(text.duration, text.setting, text.sentence, plain),
     ):
         environment.filters[write.__name__] = write
     environment.filters["slug"] = lambda name: name.replace(" ", "-")
+    for kind in (Mean, Printed, Records, State):
+        environment.tests[kind.__name__.lower()] = _is(kind)
     template = environment.get_template("page.html.j2")
     return template.render(
         report=report,
         style=Markup((TEMPLATES / "style.css").read_text()),
         words=words,
-        histories=HISTORIES,
+        histories=CONVENTIONS,
         all_marks=MARKS,
         meaning=MEANING,
         symbols=SYMBOLS,
@@ -46,9 +52,13 @@ def page(report: Report) -> str:
         cost=cost,
         by_part=by_part(report.runs),
         versions=versions(report.runs),
-        uses=report.uses(),
+        uses=report.cells_by_record(),
         sections=[_view(section) for section in report.sections],
     )
+
+
+def _is(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kind)
 
 
 def _view(section: Section) -> dict[str, Any]:
@@ -58,8 +68,9 @@ def _view(section: Section) -> dict[str, Any]:
     ran = {row for (_, _, row), cell in cells.items() if cell.runs}
     colours = [(row, part.label, n) for n, (row, part) in enumerate(table.rows.items())]
     return {
-        "it": section,
+        "filled": section,
         "table": table,
+        "panels": lay_out(section),
         "curves": learning_curves(section),
         "cosines": cosines,
         "problems": problems,

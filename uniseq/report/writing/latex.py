@@ -1,9 +1,12 @@
-"""A table as LaTeX, a float for each panel; needs the packages booktabs and graphicx."""
+"""LaTeX of a table, a float for each panel; needs the packages booktabs and graphicx."""
 
-from uniseq.formatting import figure, sentence, setting
-from uniseq.report.cells import Cell, Figure
-from uniseq.report.contents import BROKEN, CAPPED, CHANGED, MARKS, Report, Section, marks
-from uniseq.report.tables import HISTORIES
+from collections.abc import Iterator, Sequence
+
+from uniseq.formatting import metric, sentence, setting
+from uniseq.report.cells import Mean
+from uniseq.report.contents import BROKEN, CAPPED, CHANGED, MARKS, Section, marks
+from uniseq.report.writing.columns import Printed, Records, State
+from uniseq.report.writing.layout import Panel, Place, Row, lay_out, plain
 from uniseq.report.writing.wording import BOLD
 
 _SPECIAL = {
@@ -36,90 +39,97 @@ def escape(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in text)
 
 
-def latex_table(report: Report, section: Section) -> str:
+def latex_table(section: Section) -> str:
     """The panels of a table for which something was run, each a float over both columns.
 
     A comment at the top says what it needs. LaTeX numbers tables itself.
     """
-    floats = [_panel(section, panel) for panel in section.table.panels if not section.bare(panel)]
+    panels = [panel for panel in lay_out(section) if not section.nothing_run(panel.key)]
     head = f"% {section.table.title}\n% \\usepackage{{booktabs,graphicx}}\n"
-    return head + "\n".join(floats)
+    return head + "\n".join(_panel(section, panel) for panel in panels)
 
 
-def _panel(section: Section, panel: str) -> str:
+def _panel(section: Section, panel: Panel) -> str:
     table = section.table
-    width = len(table.metrics)
-    names = [*(["printed"] if section.printed(panel) else []), *HISTORIES]
-    sides = [(name, 2 + width * i) for i, name in enumerate(names)]
-    heads = [rf"\multicolumn{{{width}}}{{c}}{{{side}}}" for side, _ in sides]
-    rules = [rf"\cmidrule(lr){{{first}-{first + width - 1}}}" for _, first in sides]
-    metrics = [escape(metric) for metric in table.metrics] * len(sides)
     title = table.title.partition(": ")[2] or table.title
-    caption = escape(sentence(f"{title}: {table.panels[panel].label}"))
+    caption = escape(sentence(f"{title}: {panel.label}"))
+    places = panel.places("latex")
     lines = [
         r"\begin{table*}",
         r"\centering\small\setlength{\tabcolsep}{4pt}",
-        rf"\caption[{caption}]{{{caption}{_footnotes(section, panel)}}}",
-        rf"\label{{tab:{table.name}-{panel}}}",
+        rf"\caption[{caption}]{{{caption}{_footnotes(section, panel.key)}}}",
+        rf"\label{{tab:{table.name}-{panel.key}}}",
         # No wider than the text.
         r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{l{'r' * len(metrics)}r}}",
+        rf"\begin{{tabular}}{{l{'r' * len(places)}}}",
         r"\toprule",
-        f" & {' & '.join(heads)} & \\\\",
-        " ".join(rules),
-        f" & {' & '.join(metrics)} & seeds \\\\",
+        *_head(panel, places),
     ]
-    columns = 2 + len(metrics)
-    for group in table.groups:
-        lines.append(r"\midrule")
-        lines.append(
-            rf"\multicolumn{{{columns}}}{{l}}{{\emph{{{escape(table.groups[group].label)}}}}} \\"
-        )
-        lines += [_row(section, cell) for cell in section.rows(panel, group)]
-    if section.yardsticks[panel]:
-        lines += [r"\midrule", rf"\multicolumn{{{columns}}}{{l}}{{\emph{{without training}}}} \\"]
-    for name, figures in section.yardsticks[panel].items():
-        values = [figure(figures[column]) for column in table.columns]
-        blank = " & " * (1 + len(metrics) - len(values))
-        lines.append(f"{escape(name.replace('_', ' '))}{blank}{' & '.join(values)} & \\\\")
+    for group in [*panel.groups, *([panel.untrained] if panel.untrained.rows else [])]:
+        label = rf"\emph{{{escape(group.label)}}}"
+        lines += [r"\midrule", rf"\multicolumn{{{1 + len(places)}}}{{l}}{{{label}}} \\"]
+        lines += [_line(list(_row(row, places))) for row in group.rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table*}", ""])
 
 
-def _row(section: Section, cell: Cell) -> str:
-    table = section.table
-    name = escape(table.rows[cell.key[2]].label + marks(cell))
-    metrics = section.printed(cell.key[0])
-    printed = [figure(cell.printed[m]) if m in cell.printed else "--" for m in metrics]
-    if cell.runs:
-        values = [_figure(cell.figures[column]) for column in table.columns]
-        count = str(len(cell.runs))
-    else:
-        values = [rf"\multicolumn{{{len(table.columns)}}}{{c}}{{\emph{{{cell.state}}}}}"]
-        count = ""
-    return f"{' & '.join([name, *printed, *values, count])} \\\\"
+def _head(panel: Panel, places: Sequence[Place]) -> Iterator[str]:
+    """The two lines of headings, and the rules below those of the upper one."""
+    upper: list[str | None] = [""]
+    rules, first = [], 2
+    for side, width in panel.sides("latex"):
+        upper.append(rf"\multicolumn{{{width}}}{{c}}{{{escape(side)}}}" if side else None)
+        rules += [rf"\cmidrule(lr){{{first}-{first + width - 1}}}"] if side else []
+        first += width
+    yield _line(upper)
+    yield " ".join(rules)
+    yield _line(["", *(escape(place.heading) for place in places)])
 
 
-def _figure(shown: Figure) -> str:
-    text = figure(shown.mean)
+def _row(row: Row, places: Sequence[Place]) -> Iterator[str | None]:
+    yield escape(row.label + row.marks)
+    for _, value, width in row.spans(places):
+        match value:
+            case None:
+                yield from [None] * width
+            case State():
+                yield rf"\multicolumn{{{width}}}{{c}}{{\emph{{{value.words}}}}}"
+            case Mean():
+                yield _mean(value)
+            case Printed():
+                yield "--" if value.number is None else metric(value.number)
+            case Records():
+                yield ", ".join(f"seed {run.record.seed}" for run in value.runs)
+            case _:
+                yield escape(plain(value))
+
+
+def _mean(shown: Mean) -> str:
+    text = metric(shown.mean)
     text = rf"\textbf{{{text}}}" if shown.best else text
     if shown.std is not None:
-        text += rf" {{\scriptsize$\pm${figure(shown.std)}}}"
+        text += rf" {{\scriptsize$\pm${metric(shown.std)}}}"
     if shown.ratio is not None:
         text += rf" {{\scriptsize($\times${shown.ratio:.2f})}}"
     return text
+
+
+def _line(texts: Sequence[str | None]) -> str:
+    """A line of the table; None is a blank."""
+    end = r"\\" if texts[-1] is None else r" \\"
+    return " & ".join(text or "" for text in texts) + end
 
 
 def _footnotes(section: Section, panel: str) -> str:
     cells = [cell for key, cell in section.cells.items() if key[0] == panel]
     used = "".join(marks(cell) for cell in cells)
     marked = "".join(f" {escape(mark)} {escape(MARKS[mark])}." for mark in MARKS if mark in used)
-    above = "".join(f" {escape(sentence(line))}" for line in section.above(panel))
+    above = "".join(f" {escape(sentence(line))}" for line in section.untrained_above(panel))
     settings = "; ".join(
         f"{section.table.within(cell.key)}, best of {cell.settings}: {setting(cell.chosen)}"
         for cell in cells
         if cell.runs and cell.settings > 1
     )
     chosen = CHOSEN.format(settings=settings) if settings else ""
-    printed = PRINTED.format(source=section.table.source) if section.printed(panel) else ""
+    printed = PRINTED.format(source=section.table.source) if section.has_printed(panel) else ""
     caption = CAPTION.format(chosen=chosen, printed=printed)
     return f" {escape(caption)}{above}{marked}"

@@ -1,15 +1,17 @@
-"""The report as Markdown."""
+"""Markdown of the report, in one file."""
 
 from collections.abc import Iterable, Sequence
 
-from uniseq.formatting import duration, figure, probability, sentence, setting, signed
-from uniseq.report.cells import Cell, Figure
+from uniseq.formatting import duration, metric, probability, sentence, setting, signed
+from uniseq.report.cells import Mean
 from uniseq.report.contents import MARKS, Report, Section, marks
-from uniseq.report.entries import Run
+from uniseq.report.entries import Entry
 from uniseq.report.judging.comparisons import Comparison
 from uniseq.report.judging.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
-from uniseq.report.tables import HISTORIES
+from uniseq.report.tables import CONVENTIONS
+from uniseq.report.writing.columns import Printed, Records, State, Value
 from uniseq.report.writing.costs import by_part, versions
+from uniseq.report.writing.layout import Panel, lay_out, plain
 from uniseq.report.writing.wording import (
     BEATEN,
     BOLD,
@@ -55,7 +57,7 @@ def grid(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> s
 def _unreadable(report: Report) -> list[str]:
     if not report.unreadable:
         return []
-    faults = [f"- {escape(report.local(str(error)))}" for error in report.unreadable]
+    faults = [f"- {escape(report.shorten_paths(str(error)))}" for error in report.unreadable]
     return ["**Records that could not be read:**", "\n".join(faults)]
 
 
@@ -63,15 +65,15 @@ def _section(report: Report, section: Section) -> list[str]:
     table = section.table
     printed = [f"Printed: {escape(table.source)}"] if table.source else []
     parts = [f"## {escape(table.title)}", *printed, BOLD]
-    for panel in table.panels:
-        data = section.data(panel)
-        parts += [f"**{escape(table.panels[panel].label)}**: {data}."] if data else []
-        parts.append(_panel(report, section, panel))
-        parts += [sentence(line) for line in section.above(panel)]
+    for panel in lay_out(section):
+        sizes = section.data_sizes(panel.key)
+        parts += [f"**{escape(panel.label)}**: {sizes}."] if sizes else []
+        parts.append(_panel(report, panel))
+        parts += [sentence(line) for line in section.untrained_above(panel.key)]
     used = "".join(marks(cell) for cell in section.cells.values())
     parts += [f"{mark} {words}." for mark, words in MARKS.items() if mark in used]
     if section.notes:
-        parts.append("\n".join(f"- {escape(report.local(note))}" for note in section.notes))
+        parts.append("\n".join(f"- {escape(report.shorten_paths(note))}" for note in section.notes))
     if section.verdicts:
         parts += ["### Claims", *_evidence(report, section)]
     if section.comparisons:
@@ -85,47 +87,40 @@ def _section(report: Report, section: Section) -> list[str]:
     return parts
 
 
-def _panel(report: Report, section: Section, panel: str) -> str:
-    table = section.table
-    printed = [f"printed {metric}" for metric in section.printed(panel)]
-    head = [
-        table.panels[panel].label,
-        *printed,
-        *(" ".join(column.split("/")) for column in table.columns),
-        "records",
-    ]
+def _panel(report: Report, panel: Panel) -> str:
+    places = panel.places("markdown")
+    head = [panel.label, *(f"{place.side} {place.heading}".strip() for place in places)]
     rows = [
-        _row(report, section, cell) for group in table.groups for cell in section.rows(panel, group)
+        (escape(f"{group.label} · {row.label}") + row.marks, row)
+        for group in panel.groups
+        for row in group.rows
     ]
-    for name, figures in section.yardsticks[panel].items():
-        values = [figure(figures[column]) for column in table.columns]
-        label = f"*{escape(name.replace('_', ' '))}, without training*"
-        rows.append([label, *[""] * len(printed), *values, ""])
-    return grid(head, rows)
+    untrained = panel.untrained
+    rows += [(f"*{escape(f'{row.label}, {untrained.label}')}*", row) for row in untrained.rows]
+    return grid(
+        head,
+        [[label, *(_value(report, row.values.get(p)) for p in places)] for label, row in rows],
+    )
 
 
-def _row(report: Report, section: Section, cell: Cell) -> list[str]:
-    table = section.table
-    panel, group, row = cell.key
-    label = f"{table.groups[group].label} · {table.rows[row].label}"
-    metrics = section.printed(panel)
-    printed = [figure(cell.printed[m]) if m in cell.printed else "" for m in metrics]
-    values = [_figure(cell.figures[c]) if cell.runs else cell.state for c in table.columns]
-    links = _links(report, cell.runs or cell.broken)
-    tried = f", best of {cell.settings} settings: {setting(cell.chosen)}"
-    tried = escape(tried) if cell.settings > 1 else ""
-    count = f"{links}{tried}" if cell.runs else links
-    return [escape(label) + marks(cell), *printed, *values, count]
+def _value(report: Report, value: Value) -> str:
+    match value:
+        case Mean():
+            text = f"**{metric(value.mean)}**" if value.best else metric(value.mean)
+            text += "" if value.std is None else f" ± {metric(value.std)}"
+            return text if value.ratio is None else f"{text} (×{value.ratio:.2f})"
+        case Printed():
+            return plain(value.number)
+        case State():
+            return value.words
+        case Records():
+            best_of = f", best of {value.settings} settings: {setting(value.chosen)}"
+            return _links(report, value.runs) + (escape(best_of) if value.settings > 1 else "")
+    return escape(plain(value))
 
 
-def _links(report: Report, runs: Iterable[Run]) -> str:
-    return " ".join(f"[seed {run.record.seed}]({report.link(run)})" for run in runs)
-
-
-def _figure(shown: Figure) -> str:
-    text = f"**{figure(shown.mean)}**" if shown.best else figure(shown.mean)
-    text += "" if shown.std is None else f" ± {figure(shown.std)}"
-    return text if shown.ratio is None else f"{text} (×{shown.ratio:.2f})"
+def _links(report: Report, runs: Iterable[Entry]) -> str:
+    return " ".join(f"[seed {run.record.seed}]({report.link_to(run)})" for run in runs)
 
 
 def _claims(report: Report) -> list[str]:
@@ -157,10 +152,10 @@ def _evidence(report: Report, section: Section) -> list[str]:
     rows = [
         [
             escape(verdict.claim.text),
-            escape(section.where(verdict.panel, verdict.group)),
+            escape(section.group_label(verdict.panel, verdict.group)),
             verdict.history,
             f"**{verdict.state}**{verdict.mark}",
-            escape(report.local(verdict.evidence)),
+            escape(report.shorten_paths(verdict.evidence)),
         ]
         for verdict in section.verdicts
         if verdict.state != NOT_RUN
@@ -171,13 +166,15 @@ def _evidence(report: Report, section: Section) -> list[str]:
 
 def _settings(report: Report, section: Section) -> list[str]:
     """What all runs have in common, and what was tried where more than one setting was."""
-    shared = [f"- {escape(name)}: `{setting(values)}`" for name, values in section.shared.items()]
+    shared = [
+        f"- {escape(name)}: `{setting(values)}`" for name, values in section.common_settings.items()
+    ]
     parts = [f"### {SHARED}", "\n".join(shared)] if shared else []
     rows = [
         [
             escape(section.table.label(cell.key)) if number == 0 else "",
             escape(setting(tried.values)),
-            figure(tried.validation),
+            metric(tried.validation),
             _links(report, tried.runs),
         ]
         for cell in section.cells.values()
@@ -199,7 +196,7 @@ def _comparisons(report: Report, section: Section) -> str:
         _comparison(report, section, comparison, history)
         for comparison in section.comparisons
         if comparison.ours.runs
-        for history in HISTORIES
+        for history in CONVENTIONS
     ]
     return grid(head, rows, left=5)
 
@@ -209,20 +206,20 @@ def _comparison(
 ) -> list[str]:
     table = section.table
     ours, other = comparison.ours, comparison.baseline
-    where = section.where(*ours.key[:2])
+    where = section.group_label(*ours.key[:2])
     row = [where, history, escape(table.rows[other.key[2]].label) if other else ""]
     row += [f"{len(ours.runs)}, {len(other.runs)}" if other else str(len(ours.runs))]
     row += [f"{ours.settings}, {other.settings}" if other else str(ours.settings)]
     if comparison.problem is not None:
-        problem = escape(report.local(comparison.problem))
+        problem = escape(report.shorten_paths(comparison.problem))
         return [*row, problem, *[""] * (4 * len(table.metrics) - 1)]
-    for metric in table.metrics:
-        name = f"{history}/{metric}"
-        found = comparison.differences[name]
+    for name in table.metrics:
+        figure = f"{history}/{name}"
+        found = comparison.differences[figure]
         row += [
             signed(found.mean),
             f"{signed(found.low)} to {signed(found.high)}",
-            probability(comparison.corrected[name]),
+            probability(comparison.corrected[figure]),
             found.test,
         ]
     return row

@@ -1,4 +1,4 @@
-"""Line charts as inline SVG, coloured by the page's style sheet so that dark pages work too."""
+"""SVG line charts, inline, coloured by the page's style sheet so that dark pages work too."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The sentences that every format of the report shares."""
+"""Wording of the report: the sentences that every format of the report shares."""
 
 from collections import Counter
 
@@ -56,7 +56,7 @@ def summary(report: Report) -> str:
     ends = Counter(run.record.status for run in report.runs)
     parts = [f"{count} {status}" for status, count in ends.most_common()]
     unread = f", {len(report.unreadable)} unreadable" if report.unreadable else ""
-    shown = len(report.uses())
+    shown = len(report.cells_by_record())
     return (
         f"Records: {len(report.runs)} ({', '.join(parts)}{unread}); in cells of a table: {shown}."
     )
