@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.paths import conf_dir
 from uniseq.config.recipes import recipe
+from uniseq.config.releases import INITIALIZE
 from uniseq.records.record import Record
 from uniseq.training.train import train
 
@@ -29,7 +30,7 @@ TINY = (
 
 def composed(overrides: Sequence[str] = (), config_dir: Path | None = None) -> DictConfig:
     """The config that a command line with these overrides gives."""
-    with initialize_config_dir(str(config_dir or conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(config_dir or conf_dir()), **INITIALIZE):
         cfg = compose("config", overrides=list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
     return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])

@@ -11,11 +11,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from uniseq.cli import complain, own_classes
-from uniseq.config.compose import VERSION_BASE, explained
+from uniseq.config.compose import explained
 from uniseq.config.help import ASKED, config_help
 from uniseq.config.launching import BASIC
 from uniseq.config.paths import conf_dir
 from uniseq.config.recipes import recipe
+from uniseq.config.releases import MAIN
 from uniseq.errors import UniseqError
 from uniseq.records.store import RECORD
 from uniseq.startup import load_trainer
@@ -69,9 +70,7 @@ def main() -> None:
         if ASKED & set(sys.argv):
             print(config_help("uniseq.run", WHAT, sys.argv[1:]))
             return
-        hydra.main(version_base=VERSION_BASE, config_path=str(conf_dir()), config_name="config")(
-            _job
-        )()
+        hydra.main(**MAIN, config_path=str(conf_dir()), config_name="config")(_job)()
     except Exception as error:
         if asked == "1" and not rank:
             raise

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 def compose(overrides: Sequence[str]) -> DictConfig:
     """The config that a command line with these overrides gives."""
     from uniseq.config.paths import conf_dir
+    from uniseq.config.releases import INITIALIZE
 
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with hydra.initialize_config_dir(str(conf_dir()), **INITIALIZE):
         return hydra.compose("config", overrides=list(overrides))
 
 

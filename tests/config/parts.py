@@ -20,8 +20,17 @@ class Annotated:
 
 
 class Unannotated:
+    """A loss that says so by the name of its parameter."""
+
     def __call__(self, triplets):
         return triplets.history.sum(), {}
+
+
+class Function:
+    """Called with one argument, as a loss is, and with no more in common."""
+
+    def __call__(self, x):
+        raise AssertionError("was called")
 
 
 class Command:
@@ -78,6 +87,14 @@ def no_annotation(weight: float = 1.0):
     raise AssertionError("was called")
 
 
+def margin_loss(triplets: Triplets, margin: float) -> tuple[Tensor, dict[str, Tensor]]:
+    return triplets.history.sum() * margin, {}
+
+
+def called_with_anything(*args, **kwargs):
+    raise AssertionError("was called")
+
+
 def slow_adam(params: list[nn.Parameter], lr: float) -> optim.Optimizer:
     return optim.Adam(params, lr / 10)
 
@@ -96,5 +113,5 @@ class Loader:
 class Lines:
     """A reader in name only."""
 
-    def scan(self, path: str, bad: list[str]) -> None:
+    def scan(self, file: str, errors: list[str]) -> None:
         raise AssertionError("was called")

@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn, optim
 
-from tests.config.parts import Annotated, Several
+from tests.config.parts import Annotated, Several, Unannotated, margin_loss
 from tests.config_runs import TINY, composed
 from uniseq.config.build import build
 from uniseq.config.check import check_config
@@ -64,7 +64,11 @@ def _node(target, **arguments):
         ("scheduler", _node("torch.optim.Adam", _partial_=True)),
         # What has the right method by chance, or promises nothing.
         ("loss", _node(f"{PARTS}.Command")),
-        ("loss", _node(f"{PARTS}.Unannotated")),
+        ("loss", _node(f"{PARTS}.Function")),
+        ("loss", _node("sympy.Lambda", signature="x", expr="1")),
+        ("loss", _node("subprocess.call", args="false", _partial_=True)),
+        ("loss", _node(f"{PARTS}.called_with_anything", _partial_=True)),
+        ("similarity", _node(f"{PARTS}.margin_loss", margin=0.1, _partial_=True)),
         ("loss", _node(f"{PARTS}.no_annotation")),
         ("loss", _node(f"{PARTS}.any_module")),
         ("loss", _node(f"{PARTS}.Several.forward")),
@@ -197,7 +201,10 @@ def test_a_class_method_is_a_factory_of_its_class():
 
 def test_one_s_own_classes_and_factories_of_a_kind_are_built():
     assert isinstance(build(_node(f"{PARTS}.Annotated"), "loss"), Annotated)
+    assert isinstance(build(_node(f"{PARTS}.Unannotated"), "loss"), Unannotated)
     assert isinstance(build(_node(f"{PARTS}.any_loss"), "loss"), BCELoss)
+    loss = build(_node(f"{PARTS}.margin_loss", margin=0.5, _partial_=True), "loss")
+    assert (loss.func, loss.keywords) == (margin_loss, {"margin": 0.5})
     slow = build(_node(f"{PARTS}.slow_adam", lr=1.0, _partial_=True), "optimizer")
     optimizer = slow([nn.Parameter(torch.zeros(1))])
     assert isinstance(optimizer, optim.Adam)

@@ -6,7 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from uniseq.config.kinds import SPECIAL, admitted, element, kind_at, parameter_hints
+from uniseq.config.kinds import SPECIAL, admitted, element, kind_at
+from uniseq.config.protocols import parameter_hints
 from uniseq.errors import ConfigError
 
 

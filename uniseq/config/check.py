@@ -14,16 +14,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import SchemaError
 
-from uniseq.config.kinds import (
-    SPECIAL,
-    UNIONS,
-    admitted,
-    element,
-    kind_at,
-    load,
-    parameter_hints,
-)
+from uniseq.config.kinds import SPECIAL, UNIONS, admitted, element, kind_at
+from uniseq.config.protocols import parameter_hints
 from uniseq.config.schema import RunConfig
+from uniseq.config.targets import load
 from uniseq.errors import ConfigError, UniseqError
 from uniseq.training.parts import Ranking
 

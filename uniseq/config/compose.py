@@ -12,9 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.explain import explain_command
 from uniseq.config.paths import conf_dir, own_conf
+from uniseq.config.releases import INITIALIZE
 from uniseq.errors import ConfigError
-
-VERSION_BASE = "1.3"
 
 
 def compose_config(overrides: Sequence[str]) -> DictConfig:
@@ -53,5 +52,5 @@ def explained(error: Exception) -> ConfigError | None:
 
 @contextmanager
 def _initialised(folder: Path) -> Iterator[None]:
-    with initialize_config_dir(str(folder), version_base=VERSION_BASE):
+    with initialize_config_dir(str(folder), **INITIALIZE):
         yield

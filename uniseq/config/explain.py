@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from uniseq.config.check import first_line, nearest
-from uniseq.config.kinds import load
+from uniseq.config.targets import load
 from uniseq.errors import ConfigError
 
 
