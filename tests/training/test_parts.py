@@ -15,8 +15,8 @@ from uniseq.data.sources.synthetic import Synthetic
 from uniseq.errors import ConfigError, DataError
 from uniseq.losses import BCELoss, UniformityLoss
 from uniseq.records.store import find_record, read_record, write_record
+from uniseq.training.nodes import make, node_of
 from uniseq.training.parts import Recipe
-from uniseq.training.told import make, node_of
 
 SOURCE = partial(Synthetic, num_users=120, num_items=60, num_clusters=6, max_length=20)
 QUIET = {"enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}

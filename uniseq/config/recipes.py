@@ -13,8 +13,8 @@ from uniseq.config.check import check_config, takes_argument
 from uniseq.errors import ConfigError, DataError
 from uniseq.records.identity import current_config
 from uniseq.records.store import find_record, read_record
+from uniseq.training.nodes import make
 from uniseq.training.parts import Ranking, Recipe
-from uniseq.training.told import make
 
 if TYPE_CHECKING:
     from uniseq.training.finished import FinishedRun

@@ -13,8 +13,8 @@ from uniseq.data.datamodule import SequenceDataModule
 from uniseq.errors import DataError
 from uniseq.records.record import Record
 from uniseq.training.module import SequentialRecommender
+from uniseq.training.nodes import make
 from uniseq.training.parts import Recipe
-from uniseq.training.told import make
 from uniseq.training.trainer import test_figures
 
 BEST = Path("checkpoints", "best.ckpt")

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from uniseq.records.identity import hash_config, identity, run_id
-from uniseq.training.told import make, node_of
+from uniseq.training.nodes import make, node_of
 
 if TYPE_CHECKING:  # a recipe is made, and its config checked, before torch is loaded
     from lightning.pytorch import Callback, Trainer

@@ -12,9 +12,9 @@ from uniseq.records.record import Record
 from uniseq.records.store import write_ranks, write_record
 from uniseq.training.curve import draw_curve
 from uniseq.training.environment import environment, forget_peak, peak_memory_mb
+from uniseq.training.nodes import make
 from uniseq.training.outcome import Pruned, cuts_off
 from uniseq.training.parts import Recipe
-from uniseq.training.told import make
 
 if TYPE_CHECKING:
     from uniseq.data.datamodule import SequenceDataModule

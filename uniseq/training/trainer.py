@@ -19,8 +19,8 @@ from uniseq.training.callbacks.checkpoints import (
 )
 from uniseq.training.callbacks.early_stopping import Stopping
 from uniseq.training.callbacks.memory_trim import HostMemoryTrim
+from uniseq.training.nodes import make
 from uniseq.training.parts import Recipe
-from uniseq.training.told import make
 
 # Drawn anew at each step the bar takes a sixth of an epoch on Beauty.
 BAR_STEPS = 20
