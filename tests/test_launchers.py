@@ -40,7 +40,7 @@ def sweep(folder, *overrides, status=0):
 @pytest.mark.parametrize("launcher", PLUGINS)
 def test_each_launcher_runs_a_sweep_with_one_thread_a_process(launcher, tmp_path):
     if find_spec(f"hydra_plugins.hydra_{PLUGINS[launcher]}_launcher") is None:
-        pytest.skip(f"needs pip install uniseq[{PLUGINS[launcher]}]")
+        pytest.skip(f"needs pip install uniseq-rec[{PLUGINS[launcher]}]")
     sweep(tmp_path, f"hydra/launcher={launcher}", "loss.beta=.05,.01")
     records = [read_record(path) for path in tmp_path.glob("*/record.json")]
     assert sorted(record.config["loss"]["beta"] for record in records) == [0.01, 0.05]
@@ -52,7 +52,7 @@ def test_each_launcher_runs_a_sweep_with_one_thread_a_process(launcher, tmp_path
 
 def test_a_fault_in_another_process_is_one_line(tmp_path):
     if find_spec("hydra_plugins.hydra_joblib_launcher") is None:
-        pytest.skip("needs pip install uniseq[joblib]")
+        pytest.skip("needs pip install uniseq-rec[joblib]")
     stderr = sweep(tmp_path, "hydra/launcher=joblib", "loss.beta=-1", status=1)
     lines = [line for line in stderr.splitlines() if line.startswith("error")]
     assert lines == ["error: loss.beta: must be 0 or more, not -1"]

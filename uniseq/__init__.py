@@ -3,13 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from uniseq.version import __version__
+
 if TYPE_CHECKING:
     from uniseq.config.recipes import compose, load
     from uniseq.training.finished import FinishedRun
     from uniseq.training.parts import Ranking, Recipe
     from uniseq.training.train import train
-
-__version__ = "0.1.0"
 
 # Loaded when they are first asked for: the losses alone need neither Lightning nor Hydra.
 _PUBLIC = {

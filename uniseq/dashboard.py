@@ -74,7 +74,7 @@ def _report(options: argparse.Namespace, entity: str | None) -> Any:
         wandb_report = importlib.import_module("uniseq.loggers.wandb_report")
     except ModuleNotFoundError as error:
         raise UniseqError(
-            f"there is no package {error.name}; pip install 'uniseq[wandb]'"
+            f"there is no package {error.name}; pip install 'uniseq-rec[wandb]'"
         ) from error
     by = (*wandb_report.OBJECTIVE, *options.by)
     return wandb_report.build_report(options.project, entity, options.group, by, options.k)

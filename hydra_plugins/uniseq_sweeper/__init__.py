@@ -37,7 +37,7 @@ class OptunaSweeper(GridSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Search within what the command line leaves open."""
         if find_spec("optuna") is None:
-            raise UniseqError("hydra/sweeper=optuna needs Optuna: pip install 'uniseq[optuna]'")
+            raise UniseqError("hydra/sweeper=optuna needs Optuna: pip install 'uniseq-rec[optuna]'")
         from uniseq.sweep.launch import check_options
         from uniseq.sweep.search.plan import LEAST
         from uniseq.sweep.search.sweeper import sweep

@@ -158,4 +158,4 @@ def test_without_the_package_it_names_the_extra(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "uniseq.loggers.wandb_report", raising=False)
     with pytest.raises(SystemExit, match="1"):
         main(["--dry-run"])
-    assert "pip install 'uniseq[wandb]'" in capsys.readouterr().err
+    assert "pip install 'uniseq-rec[wandb]'" in capsys.readouterr().err

@@ -86,7 +86,7 @@ def test_a_second_sweep_does_only_what_is_new_and_retries_what_failed(tmp_path):
 
 def test_a_killed_worker_is_one_line_and_the_next_sweep_goes_on(tmp_path):
     if find_spec("hydra_plugins.hydra_joblib_launcher") is None:
-        pytest.skip("needs pip install uniseq[joblib]")
+        pytest.skip("needs pip install uniseq-rec[joblib]")
     (tmp_path / "fatal.py").write_text(
         "import os\n"
         "from pathlib import Path\n"

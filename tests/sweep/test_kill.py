@@ -51,7 +51,7 @@ def undisturbed(tmp_path_factory):
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_a_sweep_killed_at_any_moment_loses_nothing(launcher, tmp_path, undisturbed):
     if launcher == "joblib" and find_spec("hydra_plugins.hydra_joblib_launcher") is None:
-        pytest.skip("needs pip install uniseq[joblib]")
+        pytest.skip("needs pip install uniseq-rec[joblib]")
     options = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
     chance = random.Random(launcher)
     for _ in range(KILLS):

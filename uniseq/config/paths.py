@@ -18,7 +18,7 @@ def conf_dir() -> Path:
     for folder in (package / "conf", package.parent / "conf"):
         if (folder / "config.yaml").is_file():
             return folder
-    raise FileNotFoundError(f"no conf/config.yaml in {package} or beside it: reinstall uniseq")
+    raise FileNotFoundError(f"no conf/config.yaml in {package} or beside it: reinstall uniseq-rec")
 
 
 def own_conf(arguments: Sequence[str]) -> Path | None:

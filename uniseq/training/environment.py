@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from uniseq.version import __version__
+
 
 def forget_peak() -> None:
     """Let the peak be that of what follows: a process of a sweep does one run after the other.
@@ -36,7 +38,7 @@ def environment() -> dict[str, Any]:
     commit, dirty = _commit()
     packages = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
     return {
-        "uniseq": version("uniseq"),
+        "uniseq": __version__,
         "commit": commit,
         "dirty": dirty,
         "python": platform.python_version(),

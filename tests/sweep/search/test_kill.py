@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-pytest.importorskip("optuna", reason="needs pip install uniseq[optuna]")
+pytest.importorskip("optuna", reason="needs pip install uniseq-rec[optuna]")
 
 from optuna.trial import TrialState
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("optuna", reason="needs pip install uniseq[optuna]")
+pytest.importorskip("optuna", reason="needs pip install uniseq-rec[optuna]")
 
 from tests.config_runs import composed
 from uniseq.errors import ConfigError

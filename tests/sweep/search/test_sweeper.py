@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip("optuna", reason="needs pip install uniseq[optuna]")
+pytest.importorskip("optuna", reason="needs pip install uniseq-rec[optuna]")
 
 from tests.config_runs import TINY, undated
 from uniseq import status
@@ -174,7 +174,7 @@ def _under_way(folder):
 
 def test_two_processes_search_side_by_side(tmp_path):
     if find_spec("hydra_plugins.hydra_joblib_launcher") is None:
-        pytest.skip("needs pip install uniseq[joblib]")
+        pytest.skip("needs pip install uniseq-rec[joblib]")
     side_by_side = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     finished(start(tmp_path, RATES, "hydra.sweeper.trials=4", *side_by_side))
     (study,) = studies(tmp_path).values()

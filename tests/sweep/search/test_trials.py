@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-pytest.importorskip("optuna", reason="needs pip install uniseq[optuna]")
+pytest.importorskip("optuna", reason="needs pip install uniseq-rec[optuna]")
 
 from optuna.trial import TrialState
 
