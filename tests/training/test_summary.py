@@ -21,7 +21,7 @@ def record():
     return Record(
         status="finished",
         name="mine",
-        config={"ranking": {"ks": [5, 10], "monitor": "NDCG@10"}},
+        config={"ranking": {"ks": [5, 10], "history": "masked", "monitor": "NDCG@10"}},
         config_hash="0",
         seed=0,
         dataset={"users": 1200, "items": 34},

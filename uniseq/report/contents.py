@@ -250,8 +250,15 @@ def _yardsticks(
         and matches(run.record.config, table.conditions, part.conditions)
         and all(set(table.columns) <= each.keys() for each in run.record.yardsticks.values())
     ]
-    for run in found[1:]:
-        if run.record.yardsticks != found[0].record.yardsticks:
+    shown = [
+        {
+            name: {column: figures[column] for column in table.columns}
+            for name, figures in run.record.yardsticks.items()
+        }
+        for run in found
+    ]
+    for run, figures in zip(found, shown, strict=True):
+        if figures != shown[0]:
             notes.append(
                 f"{run.path} has other figures of the rankings without training than "
                 f"{found[0].path}, which are shown"

@@ -35,8 +35,8 @@ class Ranking:
             are always measured.
         monitor: the watched metric.
         patience: epochs without a better watched figure before training stops.
-        metrics: HR, NDCG, MRR, Recall (with one relevant item the same as HR), MAP (then the same
-            as MRR), or one's own: a class, a function, or a partial of one, that gives gains as
+        metrics: names in :data:`uniseq.ranking.gains.METRICS`, such as HR, or one's own: a class,
+            a function, or a partial of one, that gives gains as
             :class:`uniseq.ranking.gains.Gain` does.
     """
 
