@@ -89,3 +89,22 @@ def test_records_with_other_metrics_stand_side_by_side(folder):
     assert [note.rpartition("/record.json ")[2] for note in section.notes] == [
         "has no masked/MAP@10, masked/Mine@10, unmasked/MAP@10, unmasked/Mine@10"
     ]
+
+
+def test_a_run_that_measures_more_is_no_other_setting_and_no_other_result(folder):
+    more = record("base")
+    more.config["ranking"]["metrics"] = [*METRICS, {"_target_": "mine.More", "places": [1, 2]}]
+    less = read_entries(folder / "base")[0][0].record
+    more.test, more.yardsticks = less.test | {"masked/Else@10": 1.0}, less.yardsticks
+    on_disk(folder / "more", more, BASE)
+    section = build_report(folder, folder / "report", [SHOWN])[0].sections[0]
+    assert (section.cells["one", "net", "base"].settings, section.notes) == (1, [])
+
+
+def test_settings_may_be_lists(folder):
+    for row in ("ours", "base"):
+        content = read_entries(folder / row)[0][0].record
+        content.config["optimizer"]["betas"] = [0.9, 0.999]
+        on_disk(folder / row, content, OURS)
+    section = build_report(folder, folder / "report", [SHOWN])[0].sections[0]
+    assert section.common_settings["all"]["optimizer.betas"] == [0.9, 0.999]

@@ -101,7 +101,8 @@ class Section:
         """
         parts = {"all": _common(self.cells.values())}
         for place, named in ((1, self.table.groups), (2, self.table.rows)):
-            told = {pair for values in parts.values() for pair in values.items()}
+            # No set: a value may be a list.
+            told = [pair for values in parts.values() for pair in values.items()]
             for name, part in named.items() if len(named) > 1 else ():
                 found = _common(cell for key, cell in self.cells.items() if key[place] == name)
                 parts[part.label] = {
