@@ -86,13 +86,24 @@ def masked_and_unmasked_rank(scores, target, seen):
 
 
 def metric_values(ranks, k):
-    """HR, NDCG and MRR at k of ranks counted from 1."""
+    """HR, NDCG, MRR, recall and MAP at k of ranks counted from 1, by what they mean for a list."""
     hits = [rank for rank in ranks if rank <= k]
+    lists = [[place == rank for place in range(1, k + 1)] for rank in ranks]
     return {
         f"HR@{k}": len(hits) / len(ranks),
         f"NDCG@{k}": math.fsum(math.log(2) / math.log(rank + 1) for rank in hits) / len(ranks),
         f"MRR@{k}": math.fsum(1 / rank for rank in hits) / len(ranks),
+        f"Recall@{k}": math.fsum(sum(relevant) / 1 for relevant in lists) / len(ranks),
+        f"MAP@{k}": math.fsum(map(_average_precision, lists)) / len(ranks),
     }
+
+
+def _average_precision(relevant):
+    """The mean over the one relevant item of the precision at its place; 0 where it is missing."""
+    precisions = [
+        sum(relevant[: place + 1]) / (place + 1) for place, here in enumerate(relevant) if here
+    ]
+    return sum(precisions) / 1
 
 
 # --- inputs both need -----------------------------------------------------------------------

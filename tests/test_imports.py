@@ -13,6 +13,8 @@ import pytest
         ("uniseq.losses", ["lightning", "hydra", "matplotlib"]),
         ("uniseq.backbones", ["lightning", "hydra", "matplotlib"]),
         ("uniseq.ranking", ["lightning", "hydra"]),
+        ("uniseq.ranking.gains", ["torch", "torchmetrics", "lightning", "hydra"]),
+        ("uniseq.config.check", ["torch", "torchmetrics", "lightning"]),
         ("uniseq.records.store", ["torch", "lightning", "hydra"]),
         ("uniseq.report.__main__", ["torch", "lightning", "hydra", "matplotlib", "scipy"]),
         ("uniseq.training.summary", ["torch", "lightning", "hydra", "matplotlib"]),

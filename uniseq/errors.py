@@ -1,5 +1,7 @@
 """The errors that are the user's to mend: one line that says where, what and what to do."""
 
+import difflib
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,3 +70,16 @@ def require_rate(**rates: float) -> None:
     for key, rate in rates.items():
         if not 0 <= rate < 1:
             raise ConfigError(key, f"must be at least 0 and below 1, not {rate}")
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """What a misspelt name may have meant, as the end of a message."""
+    options = list(options)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    if not close:  # `bta` for `loss.beta`: compare the last part too
+        last = name.rpartition(".")[2]
+        by_last = {option.rpartition(".")[2]: option for option in options}
+        close = [by_last[m] for m in difflib.get_close_matches(last, by_last, n=1, cutoff=0.6)]
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; choose from {', '.join(options)}" if len(options) <= 12 else ""

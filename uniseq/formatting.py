@@ -1,6 +1,7 @@
 """Numbers and settings as the report writes them."""
 
 from collections.abc import Mapping
+from math import isnan
 from typing import Any
 
 
@@ -11,7 +12,9 @@ def metric(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """A difference of metrics with its sign: ``+.0021``, ``−.0003``."""
+    """A difference of metrics with its sign: ``+.0021``, ``−.0003``; ``–`` where none is known."""
+    if isnan(value):
+        return "–"
     return f"{'−' if value < 0 else '+'}{metric(abs(value))}"
 
 
@@ -27,7 +30,12 @@ def change(ours: float, theirs: float) -> str:
 
 
 def probability(p: float) -> str:
-    """A p-value; below a millionth no more is said, as no such model is that exact."""
+    """A p-value; below a millionth no more is said, as no such model is that exact.
+
+    ``–`` where there is none.
+    """
+    if isnan(p):
+        return "–"
     if p < 1e-6:
         return "< 10⁻⁶"
     if p < 1e-3:

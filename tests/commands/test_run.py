@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import open_dict
 
 from tests.config_runs import TINY, composed, run
 from uniseq.config.recipes import recipe
@@ -18,6 +19,7 @@ from uniseq.errors import ConfigError, DataError, UniseqError
 from uniseq.records.store import read_record
 from uniseq.training.train import train
 
+SIDES = ("masked", "unmasked")
 EXAMPLES = Path(__file__).parents[2] / "experiments" / "examples"
 
 
@@ -196,6 +198,52 @@ def test_ones_own_class_is_used_without_editing_the_package(tmp_path, overrides)
         assert record.epochs[0]["train/margin"] == record.epochs[0]["train/loss"] > 0
     if "dataset=custom" in overrides:
         assert record.dataset["name"] == "walks"
+
+
+def test_ones_own_metrics_are_measured_and_watched_without_editing_the_package(tmp_path):
+    nodes = (
+        "{_target_: own_metric.RBP, p: 0.9}",
+        "{_target_: own_metric.precision, _partial_: true}",
+    )
+    ranking = (f"ranking.metrics=[HR,NDCG,{','.join(nodes)}]", "ranking.monitor=RBP@10")
+    done = subprocess.run(
+        [*SMOKE, *TINY, *ranking, f"hydra.run.dir={tmp_path}"],
+        cwd=EXAMPLES,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "RBP@10" in done.stdout
+    record = read_record(tmp_path / "record.json")
+    assert record.config["ranking"]["metrics"][2] == {"_target_": "own_metric.RBP", "p": 0.9}
+    names = {f"{side}/{m}@10" for side in SIDES for m in ("HR", "NDCG", "RBP", "precision")}
+    assert record.test.keys() == record.yardsticks["markov"].keys() == names
+    assert {f"val/{name}" for name in names} <= record.epochs[0].keys()
+    ranks = np.load(tmp_path / record.ranks_file)["masked"]
+    gains = np.where(ranks <= 10, 0.1 * 0.9 ** (ranks - 1.0), 0)
+    assert record.test["masked/RBP@10"] == pytest.approx(gains.mean(), rel=1e-6)
+    assert record.test["masked/precision@10"] == pytest.approx(record.test["masked/HR@10"] / 10)
+    watched = [epoch["val/masked/RBP@10"] for epoch in record.epochs]
+    assert record.best_epoch == int(np.argmax(watched))
+
+
+def test_the_same_gain_by_two_names_is_one_figure_and_other_metrics_another_identity(tmp_path):
+    record = run(tmp_path / "a", "trainer.max_epochs=1", "ranking.metrics=[HR,MRR,Recall,MAP,NDCG]")
+    plain = run(tmp_path / "b", "trainer.max_epochs=1")
+    for side in SIDES:
+        assert record.test[f"{side}/Recall@10"] == record.test[f"{side}/HR@10"]
+        assert record.test[f"{side}/MAP@10"] == record.test[f"{side}/MRR@10"]
+    assert record.test.items() > plain.test.items()
+    assert record.config_hash != plain.config_hash
+
+
+def test_a_record_of_before_metrics_were_chosen_is_run_with_the_same_figures(tmp_path):
+    cfg = composed([*TINY, f"results_dir={tmp_path}", "trainer.max_epochs=1"])
+    record = train(recipe(cfg), tmp_path / "a")
+    with open_dict(cfg):
+        del cfg.ranking.metrics
+    old = train(recipe(cfg), tmp_path / "b")
+    assert (old.test, old.config_hash) == (record.test, record.config_hash)
 
 
 def test_the_sweep_syntax_makes_one_record_a_run(tmp_path):

@@ -60,7 +60,36 @@ def command(tmp_path, monkeypatch, capsys):
             "ranking.monitor=NDCG@5",
             "error: ranking.monitor: 'NDCG@5' is not measured; did you mean",
         ),
+        (
+            "ranking.monitor=MAP@10",
+            "error: ranking.monitor: 'MAP@10' is not measured; did you mean MRR@10?",
+        ),
         ("ranking.ks=[]", "error: ranking.ks: is empty"),
+        ("ranking.ks=[10,0]", "error: ranking.ks: must be at least 1, not 0"),
+        (
+            "ranking.metrics=[HR,NDGC]",
+            "error: ranking.metrics[1]: there is no metric 'NDGC'; did you mean NDCG?",
+        ),
+        (
+            "ranking.metrics=[RBP]",
+            "error: ranking.metrics[0]: there is no metric 'RBP'; choose from HR, NDCG, MRR, Rec",
+        ),
+        ("ranking.metrics=[]", "error: ranking.metrics: is empty; choose from HR"),
+        ("ranking.metrics=HR", "error: ranking.metrics: must be a list, such as [HR]"),
+        ("ranking.metrics=[NDCG,HR,HR]", "error: ranking.metrics[2]: HR is measured twice"),
+        ("ranking.metrics=[HR]", "error: ranking.monitor: 'NDCG@10' is not measured; choose"),
+        (
+            "ranking.metrics=[NDCG,{_target_: uniseq.losses.BCELoss}]",
+            "error: ranking.metrics[1]._target_: uniseq.losses.BCELoss is no uniseq.ranking.gains.",
+        ),
+        (
+            "ranking.metrics=[NDCG,{_target_: os.system, _partial_: true}]",
+            "error: ranking.metrics[1]._target_: os.system is no uniseq.ranking.gains.Gain",
+        ),
+        (
+            "ranking.metrics=[NDCG,{_target_: own_metric.RBP}]",
+            "error: ranking.metrics[1]._target_: cannot be imported: No module named 'own_metric'",
+        ),
         ("ranking.patience=0", "error: ranking.patience: must be at least 1, not 0"),
         ("loss=custom", "error: loss._target_: is not set"),
         ("optimizer.lr=fast", "error: optimizer.lr: must be a number, not 'fast'"),

@@ -9,6 +9,7 @@ from ir_measures import RR, Qrel, ScoredDoc, Success, nDCG
 
 from tests.references import metric_values
 from uniseq.errors import ConfigError
+from uniseq.ranking.gains import METRICS
 from uniseq.ranking.metrics import MRR, NDCG, HitRate, MeanGain, ranking_metrics
 from uniseq.ranking.ranks import rank_scores
 
@@ -43,7 +44,7 @@ rank_lists = st.lists(st.integers(1, 40), min_size=1, max_size=30)
 
 @given(rank_lists, st.integers(1, 20))
 def test_the_collection_agrees_with_a_slow_loop(ranks, k):
-    metrics = ranking_metrics([k])
+    metrics = ranking_metrics([k], metrics=list(METRICS))
     metrics.update(torch.tensor(ranks))
     found = {name: result.item() for name, result in metrics.compute().items()}
     assert found == pytest.approx(metric_values(ranks, k), rel=1e-12)
@@ -86,7 +87,7 @@ def test_no_users_have_no_mean():
 
 
 def test_a_gain_of_ones_own():
-    metric = MeanGain(3, lambda ranks: 4.0 - ranks)
+    metric = MeanGain(3, lambda ranks, k: k + 1.0 - ranks)
     assert value(metric, [1, 3, 4]) == pytest.approx((3 + 1 + 0) / 3)
 
 

@@ -21,7 +21,7 @@ def record():
     return Record(
         status="finished",
         name="mine",
-        config={"ranking": {"ks": [5, 10], "monitor": "NDCG@10"}},
+        config={"ranking": {"ks": [5, 10], "history": "masked", "monitor": "NDCG@10"}},
         config_hash="0",
         seed=0,
         dataset={"users": 1200, "items": 34},
@@ -79,6 +79,19 @@ def test_the_table_shows_the_model_above_the_yardsticks_in_both_conventions(
     below = 1 + next(at for at, line in enumerate(lines) if "model" in line)
     assert lines[below].startswith("├─")
     assert "without training" in text
+
+
+def test_the_table_shows_the_watched_metric_too_and_only_what_is_measured(record):
+    of_one = {"masked/RBP@10": 0.3, "unmasked/RBP@10": 0.1, "masked/MRR@10": 0.0}
+    record.config["ranking"]["monitor"] = "RBP@5"
+    record.test, record.yardsticks = of_one, {"markov": of_one}
+    text = printed(metrics_table(record, 10))
+    assert cells(text) == []  # two columns of figures are too few for the rows that cells reads
+    rows = [line.split("│")[1:-1] for line in text.splitlines() if line.startswith("│")]
+    assert [[part.strip() for part in row] for row in rows] == [
+        ["model", "0.3000", "0.1000"],
+        ["markov", "0.3000", "0.1000"],
+    ]
 
 
 def test_the_summary_names_seconds_and_files(record, tmp_path, capsys):

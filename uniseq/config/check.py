@@ -1,10 +1,9 @@
 """The check of a composed config: all faults at once, each with its key and the nearest name."""
 
 import dataclasses
-import difflib
 import inspect
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from uniseq.config.kinds import SPECIAL, UNIONS, admitted, element, kind_at
 from uniseq.config.protocols import parameter_hints
 from uniseq.config.schema import RunConfig
 from uniseq.config.targets import load
-from uniseq.errors import ConfigError, UniseqError
+from uniseq.errors import ConfigError, UniseqError, nearest
+from uniseq.ranking.gains import DEFAULT, by_name, check_monitor
 from uniseq.training.parts import Ranking
 
 # Arguments of the trainer that are made elsewhere, each with what to do instead.
@@ -54,7 +54,7 @@ def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
     ranking = plain.get("ranking")
     if isinstance(ranking, dict):
         yield from _check_arguments("ranking", ranking, Ranking, required=True)
-        yield from _check_monitor(ranking)
+        yield from _check_ranking(ranking)
     known = {field.name for field in dataclasses.fields(RunConfig)}
     for key, value in plain.items():
         if key in known:
@@ -99,24 +99,26 @@ def _check_validation(trainer: dict[str, Any]) -> Iterator[ConfigError]:
             yield ConfigError(f"trainer.{key}", f"is not set here: {remedy}")
 
 
-def _check_monitor(ranking: dict[str, Any]) -> Iterator[ConfigError]:
-    patience = ranking.get("patience")
+def _check_ranking(ranking: dict[str, Any]) -> Iterator[ConfigError]:
+    patience, ks = ranking.get("patience"), ranking.get("ks")
     if isinstance(patience, int) and patience < 1:
         yield ConfigError("ranking.patience", f"must be at least 1, not {patience}")
-    from uniseq.ranking.metrics import METRICS  # here, so that --help need not load torch
-
-    try:
-        names = [f"{metric}@{k}" for k in ranking["ks"] for metric in METRICS]
-    except (KeyError, TypeError):
+    if not isinstance(ks, list) or not all(type(k) is int for k in ks):
         return
-    if not names:
+    if not ks:
         yield ConfigError("ranking.ks", "is empty; give at least one cut-off, such as [10]")
-    elif ranking.get("monitor") not in names:
-        yield ConfigError(
-            "ranking.monitor",
-            f"{ranking.get('monitor')!r} is not measured"
-            + nearest(str(ranking.get("monitor")), names),
-        )
+    elif min(ks) < 1:
+        yield ConfigError("ranking.ks", f"must be at least 1, not {min(ks)}")
+    elif "monitor" in ranking:
+        metrics = ranking.get("metrics", list(DEFAULT))
+        if isinstance(metrics, str):
+            yield ConfigError("ranking.metrics", f"must be a list, such as [{metrics}]")
+        # One's own have no names before they are made, and are looked at then.
+        if isinstance(metrics, list) and all(isinstance(metric, str) for metric in metrics):
+            try:
+                check_monitor(ranking["monitor"], by_name(metrics), ks)
+            except ConfigError as fault:
+                yield fault.under("ranking")
 
 
 def _check_nodes(path: str, value: Any, annotation: Any) -> Iterator[ConfigError]:
@@ -234,19 +236,6 @@ def _readable(hint: Any) -> str:
     if hint in names or (inspect.isclass(hint) and origin is None):
         return names.get(hint) or str(hint.__name__)
     return str(hint).replace("typing.", "").replace("collections.abc.", "")
-
-
-def nearest(name: str, options: Iterable[str]) -> str:
-    """What a misspelt name may have meant, as the end of a message."""
-    options = list(options)
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
-    if not close:  # `bta` for `loss.beta`: compare the last part too
-        last = name.rpartition(".")[2]
-        by_last = {option.rpartition(".")[2]: option for option in options}
-        close = [by_last[m] for m in difflib.get_close_matches(last, by_last, n=1, cutoff=0.6)]
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; choose from {', '.join(options)}" if len(options) <= 12 else ""
 
 
 def first_line(error: BaseException) -> str:

@@ -13,9 +13,9 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from uniseq.config.check import first_line, nearest
+from uniseq.config.check import first_line
 from uniseq.config.targets import load
-from uniseq.errors import ConfigError
+from uniseq.errors import ConfigError, nearest
 
 
 def explain_command(

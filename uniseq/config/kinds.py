@@ -21,7 +21,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -64,6 +64,7 @@ def _top() -> dict[str, Any]:
 
     from uniseq.backbones.base import Backbone
     from uniseq.losses.base import Objective
+    from uniseq.ranking.gains import Gain
     from uniseq.similarity import Similarity
 
     return {
@@ -77,6 +78,7 @@ def _top() -> dict[str, Any]:
         "logger": Logger | Mapping[str, Logger],
         "sphere": Callback,
         "callbacks": Mapping[str, Callback],
+        "ranking": Mapping[str, Sequence[Gain]],
     }
 
 

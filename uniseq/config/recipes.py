@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from uniseq.config.build import build
 from uniseq.config.check import check_config, takes_argument
 from uniseq.errors import ConfigError, DataError
+from uniseq.ranking.gains import DEFAULT
 from uniseq.records.identity import current_config
 from uniseq.records.store import find_record, read_record
 from uniseq.training.nodes import make
@@ -49,7 +50,7 @@ def recipe(cfg: DictConfig) -> Recipe:
         loggers={name: _logger(node) for name, node in _several(cfg.logger)},
         callbacks={str(name): partial(build, node) for name, node in callbacks.items()},
         sphere=None if cfg.sphere is None else partial(build, cfg.sphere),
-        ranking=Ranking(**plain["ranking"]),
+        ranking=_ranking(plain["ranking"], cfg.ranking),
         seed=plain["seed"],
         name=plain["name"],
         threads=plain["threads"],
@@ -65,6 +66,7 @@ def try_out(cfg: DictConfig) -> Recipe:
         UniseqError: one line a fault.
     """
     tried = recipe(cfg)
+    tried.ranking.gains()
     for part in ("backbone", "similarity", "loss", "dataset"):
         make(getattr(tried, part))
     for each in (tried.sphere, *tried.callbacks.values()):
@@ -88,6 +90,13 @@ def _try_optimizer(tried: Recipe) -> None:
             lightning_schedule(make(tried.scheduler, optimizer), tried.ranking.watched, 1)
     except (TypeError, ValueError) as error:
         raise ConfigError(part, str(error)) from error
+
+
+def _ranking(plain: Mapping[str, Any], node: DictConfig) -> Ranking:
+    """What is measured; metrics of one's own are made at once, as they need no data."""
+    metrics = plain.get("metrics", DEFAULT)  # a record of a former version has none
+    own = not all(isinstance(metric, str) for metric in metrics)
+    return Ranking(**{**plain, "metrics": list(build(node.metrics)) if own else metrics})
 
 
 def _maker(node: Any) -> Any:

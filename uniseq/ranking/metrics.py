@@ -1,12 +1,13 @@
 """Ranking metrics with one relevant item a user, as torchmetrics over ranks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from uniseq.errors import require_positive
+from uniseq.ranking.gains import DEFAULT, Gain, by_name, discounted, gains_at, hit, reciprocal
 
 
 class MeanGain(Metric):
@@ -14,8 +15,7 @@ class MeanGain(Metric):
 
     Args:
         k: length of the recommendation list; targets below it gain nothing.
-        gain: gain of ranks, counted from 1. Shape (B,) float64 to the same shape.
-        gathered: whether a process is given the ranks of all; else their sums are added up.
+        gain: gain of ranks, counted from 1, at K. Shape (B,) float64 to the same shape.
 
     Raises:
         ConfigError: when k is not positive.
@@ -26,8 +26,8 @@ class MeanGain(Metric):
     total: Tensor
     users: Tensor
 
-    def __init__(self, k: int, gain: Callable[[Tensor], Tensor], gathered: bool = False) -> None:
-        super().__init__(sync_on_compute=not gathered)
+    def __init__(self, k: int, gain: Gain) -> None:
+        super().__init__()
         require_positive(k=k)
         self.k = k
         self.gain = gain
@@ -36,7 +36,7 @@ class MeanGain(Metric):
 
     def update(self, ranks: Tensor) -> None:
         """Add users by the ranks of their targets, counted from 1. Shape (B,)."""
-        self.total += torch.where(ranks <= self.k, self.gain(ranks.double()), 0.0).sum()
+        self.total += gains_at(self.gain, ranks, self.k).sum()
         self.users += len(ranks)
 
     def compute(self) -> Tensor:
@@ -47,45 +47,39 @@ class MeanGain(Metric):
 class HitRate(MeanGain):
     """HR@K: the share of users whose target is among the first K. Equals recall@K here."""
 
-    def __init__(self, k: int, gathered: bool = False) -> None:
-        super().__init__(k, torch.ones_like, gathered)
+    def __init__(self, k: int) -> None:
+        super().__init__(k, hit)
 
 
 class NDCG(MeanGain):
-    """NDCG@K: 1 / log2(rank + 1) for a target among the first K (Järvelin & Kekäläinen 2002).
+    """NDCG@K: 1 / log2(rank + 1) for a target among the first K."""
 
-    With one relevant item the ideal gain is 1, so that DCG and NDCG are the same.
-    """
-
-    def __init__(self, k: int, gathered: bool = False) -> None:
-        super().__init__(k, _discount, gathered)
+    def __init__(self, k: int) -> None:
+        super().__init__(k, discounted)
 
 
 class MRR(MeanGain):
-    """MRR@K: 1 / rank for a target among the first K."""
+    """MRR@K: 1 / rank for a target among the first K. Equals MAP@K here."""
 
-    def __init__(self, k: int, gathered: bool = False) -> None:
-        super().__init__(k, torch.reciprocal, gathered)
-
-
-def _discount(ranks: Tensor) -> Tensor:
-    return 1.0 / torch.log2(ranks + 1.0)
-
-
-METRICS = {"HR": HitRate, "NDCG": NDCG, "MRR": MRR}
+    def __init__(self, k: int) -> None:
+        super().__init__(k, reciprocal)
 
 
 def ranking_metrics(
-    ks: Iterable[int], prefix: str = "", *, gathered: bool = False
+    ks: Iterable[int], prefix: str = "", metrics: Sequence[str | Gain] = DEFAULT
 ) -> MetricCollection:
-    """HR, NDCG and MRR at each K, named like ``HR@10``.
+    """Metrics at each K, named like ``HR@10``.
 
     Args:
         ks: cut-offs.
         prefix: of the names.
-        gathered: whether a process is given the ranks of all, so that none waits for another's.
+        metrics: their names, or gains of one's own.
+
+    Raises:
+        ConfigError: for a K that is not positive or a metric that there is not.
     """
-    metrics: dict[str, Metric | MetricCollection] = {
-        f"{name}@{k}": metric(k, gathered) for k in ks for name, metric in METRICS.items()
+    gains = by_name(metrics)
+    found: dict[str, Metric | MetricCollection] = {
+        f"{name}@{k}": MeanGain(k, gain) for k in ks for name, gain in gains.items()
     }
-    return MetricCollection(metrics, prefix=prefix, compute_groups=False)
+    return MetricCollection(found, prefix=prefix, compute_groups=False)

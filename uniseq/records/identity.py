@@ -27,6 +27,7 @@ _NOW = {first: now for now, first in FIRST_NAMES.items()}
 AS_BEFORE: dict[str, dict[str, Any]] = {
     "": {"callbacks": {}, "scheduler": None},
     "lightning.pytorch.Trainer": {"check_val_every_n_epoch": 1},
+    "ranking": {"metrics": ["HR", "NDCG", "MRR"]},
 }
 
 # Top-level keys that have another name now.

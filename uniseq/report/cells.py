@@ -172,7 +172,10 @@ def _one_a_seed(runs: Iterable[Entry], notes: list[str]) -> list[Entry]:
         notes.extend(
             f"{run.path} repeats {first.path} and ended in other figures; the latter is shown"
             for run in same
-            if run.record.test != first.record.test
+            if any(
+                run.record.test[name] != first.record.test[name]
+                for name in run.record.test.keys() & first.record.test.keys()
+            )
         )
     return chosen
 

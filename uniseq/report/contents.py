@@ -101,7 +101,8 @@ class Section:
         """
         parts = {"all": _common(self.cells.values())}
         for place, named in ((1, self.table.groups), (2, self.table.rows)):
-            told = {pair for values in parts.values() for pair in values.items()}
+            # No set: a value may be a list.
+            told = [pair for values in parts.values() for pair in values.items()]
             for name, part in named.items() if len(named) > 1 else ():
                 found = _common(cell for key, cell in self.cells.items() if key[place] == name)
                 parts[part.label] = {
@@ -250,8 +251,15 @@ def _yardsticks(
         and matches(run.record.config, table.conditions, part.conditions)
         and all(set(table.columns) <= each.keys() for each in run.record.yardsticks.values())
     ]
-    for run in found[1:]:
-        if run.record.yardsticks != found[0].record.yardsticks:
+    shown = [
+        {
+            name: {column: figures[column] for column in table.columns}
+            for name, figures in run.record.yardsticks.items()
+        }
+        for run in found
+    ]
+    for run, figures in zip(found, shown, strict=True):
+        if figures != shown[0]:
             notes.append(
                 f"{run.path} has other figures of the rankings without training than "
                 f"{found[0].path}, which are shown"

@@ -14,7 +14,7 @@ from uniseq.records.store import RECORD, read_record
 
 # Parts of a run's identity that say what else is measured, or where and how fast, and that no
 # figure depends on.
-IGNORED_KEYS = ("ranking.ks", "dataset.eval_batch_size", "dataset.source.url")
+IGNORED_KEYS = ("ranking.ks", "ranking.metrics", "dataset.eval_batch_size", "dataset.source.url")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.live import Live
 
-from uniseq.config.check import nearest
-from uniseq.errors import ConfigError, UniseqError
+from uniseq.errors import ConfigError, UniseqError, nearest
 from uniseq.records.folders import Run, Runs
 from uniseq.sweep.survey import Named, Survey, is_settled, render, summary, survey
 

@@ -1,22 +1,23 @@
 """The LightningModule: a backbone, a similarity and an objective, composed."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torchmetrics import MetricCollection
 
 from uniseq.backbones.base import Backbone
 from uniseq.batch import RankingBatch, SequenceBatch
 from uniseq.distributed import gather_rows
 from uniseq.embedding.rowwise_adam import RowwiseAdam
 from uniseq.embedding.table import Table
+from uniseq.errors import require_positive
 from uniseq.losses.base import Objective, Triplets
-from uniseq.ranking.metrics import ranking_metrics
+from uniseq.ranking.evaluation import evaluate
+from uniseq.ranking.gains import DEFAULT, Gain, by_name
 from uniseq.ranking.ranks import Ranks, join_ranks, rank_targets
 from uniseq.similarity import Similarity
 from uniseq.training.schedules import lightning_schedule
@@ -36,6 +37,7 @@ class SequentialRecommender(LightningModule):
         num_items: N.
         start_token: whether item N stands for an empty history; it is embedded and never ranked.
         ks: cut-offs of the metrics.
+        metrics: gains by the names under which they are logged; HR, NDCG and MRR unless given.
         seed: of dropout; see :meth:`on_train_batch_start`.
         scheduler: makes the learning rate's schedule from the optimizer; None keeps it as it is.
         watched: the validation figure that a schedule waits for.
@@ -58,6 +60,7 @@ class SequentialRecommender(LightningModule):
         num_items: int,
         start_token: bool = False,
         ks: Sequence[int] = (10,),
+        metrics: Mapping[str, Gain] | None = None,
         seed: int = 0,
         scheduler: Callable[[Optimizer], Any] | None = None,
         watched: str = "val/masked/NDCG@10",
@@ -69,19 +72,12 @@ class SequentialRecommender(LightningModule):
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.watched = watched
+        require_positive(ks=min(ks))
         self.ks = tuple(ks)
         self.seed = seed
         self.num_items = num_items
         self.items = Table(num_items + start_token, backbone.dim, std=0.02)
-        self.metrics = nn.ModuleDict(
-            {
-                f"{stage}_{history}": ranking_metrics(
-                    ks, prefix=f"{stage}/{history}/", gathered=True
-                )
-                for stage in ("val", "test")
-                for history in ("masked", "unmasked")
-            }
-        )
+        self.metrics = by_name(DEFAULT) if metrics is None else metrics
         self.ranks: list[Ranks] = []  # of the users ranked so far in this validation or test
         self._terms: dict[str, Tensor] = {}
         self._steps = 0
@@ -217,17 +213,8 @@ class SequentialRecommender(LightningModule):
         Each process knows the ranks of all users, in the order of the data set, and so computes
         the very figures of a single one.
         """
-        ranks = join_ranks(self.ranks)
-        figures = {}
-        for history in ("masked", "unmasked"):
-            metrics = self._metrics(stage, history)
-            metrics.update(getattr(ranks, history))
-            figures.update({name: value.float() for name, value in metrics.compute().items()})
-            metrics.reset()
-        return figures
-
-    def _metrics(self, stage: str, history: str) -> MetricCollection:
-        return cast(MetricCollection, self.metrics[f"{stage}_{history}"])
+        figures = evaluate(join_ranks(self.ranks), self.metrics, self.ks)
+        return {f"{stage}/{name}": value for name, value in figures.items()}
 
     def configure_optimizers(self) -> Any:
         """The optimizer over all parameters, with its schedule if there is one."""

@@ -1,10 +1,13 @@
 """Recipe: what a run is made of, as its resolved config and as parts made when they are needed."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from uniseq.errors import ConfigError
+from uniseq.ranking.gains import DEFAULT, Gain, by_name, check_monitor
 from uniseq.records.identity import hash_config, identity, run_id
 from uniseq.training.nodes import make, node_of
 
@@ -27,22 +30,54 @@ class Ranking:
     """What is measured, and which figure early stopping watches.
 
     Args:
-        ks: cut-offs K of HR@K, NDCG@K and MRR@K.
+        ks: cut-offs K of the metrics.
         history: whether the watched figure ranks with the user's history masked or not; both
             are always measured.
         monitor: the watched metric.
         patience: epochs without a better watched figure before training stops.
+        metrics: names in :data:`uniseq.ranking.gains.METRICS`, such as HR, or one's own: a class,
+            a function, or a partial of one, that gives gains as
+            :class:`uniseq.ranking.gains.Gain` does.
     """
 
     ks: Sequence[int] = (10,)
     history: Literal["masked", "unmasked"] = "masked"
     monitor: str = "NDCG@10"
     patience: int = 20
+    metrics: Sequence[Any] = DEFAULT
+
+    def gains(self) -> dict[str, Gain]:
+        """The metrics by name, those of one's own made.
+
+        Raises:
+            ConfigError: for one that there is not or that cannot be made, or when the watched
+                figure is not among them.
+        """
+        try:
+            made = [_gain(number, metric) for number, metric in enumerate(self.metrics)]
+            gains = by_name(made)
+            check_monitor(self.monitor, gains, self.ks)
+        except ConfigError as fault:
+            raise fault.under("ranking") from fault
+        return gains
 
     @property
     def watched(self) -> str:
         """The watched validation figure, such as ``val/masked/NDCG@10``."""
         return f"val/{self.history}/{self.monitor}"
+
+
+def _gain(number: int, metric: Any) -> Any:
+    """A metric by name, or the function of one's own; a class is made."""
+    kind = metric.func if isinstance(metric, partial) else metric
+    if not inspect.isclass(kind):
+        return metric
+    try:
+        return make(metric)
+    except ConfigError as fault:
+        raise fault.under(f"metrics[{number}]") from fault
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"metrics[{number}]", str(error)) from error
 
 
 # What a recipe takes where it is given nothing. That is what conf/ gives, as a test has it.
@@ -150,7 +185,10 @@ class Recipe:
             for group, made in (("callbacks", self.callbacks), ("logger", self.loggers))
         }
         plain = {name: getattr(self, name) for name in ("seed", "name", "threads", "ckpt_path")}
-        ranking = {**asdict(self.ranking), "ks": list(self.ranking.ks)}
+        ranking = {
+            each.name: node_of(f"ranking.{each.name}", getattr(self.ranking, each.name))
+            for each in fields(self.ranking)
+        }
         places: dict[str, Any] = {
             "data_dir": None,
             "results_dir": None,
@@ -192,6 +230,7 @@ class Recipe:
             watched=self.ranking.watched,
             num_items=data.sequences.num_items,
             start_token=data.empty_history,
-            ks=list(self.ranking.ks),
+            ks=self.ranking.ks,
+            metrics=self.ranking.gains(),
             seed=self.seed,
         )

@@ -11,9 +11,15 @@ from uniseq.records.record import Record
 def metrics_table(record: Record, k: int) -> Table:
     """Test figures at ``k`` of the model and, below a line, of the rankings without training.
 
-    A table each cut-off, so that both conventions stay side by side on a narrow screen.
+    HR, NDCG and the watched metric, as far as they are measured. A table each cut-off, so that
+    both conventions stay side by side on a narrow screen.
     """
-    names = (f"HR@{k}", f"NDCG@{k}")
+    watched = record.config["ranking"]["monitor"].partition("@")[0]
+    names = [
+        f"{metric}@{k}"
+        for metric in dict.fromkeys(("HR", "NDCG", watched))
+        if f"masked/{metric}@{k}" in record.test
+    ]
     dataset = record.dataset
     table = Table(
         title=f"{record.name}: test, {dataset['users']:,} users × {dataset['items']:,} items",

@@ -120,7 +120,7 @@ def _train(
     ).name
     from uniseq.training.yardsticks import yardsticks  # here, as it loads scipy
 
-    record.yardsticks = yardsticks(data, list(recipe.ranking.ks))
+    record.yardsticks = yardsticks(data, recipe.ranking.ks, module.metrics)
 
 
 def _facts(data: "SequenceDataModule") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The figures a model must be seen beside: rankings of the same test users without training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -9,7 +9,8 @@ import torch
 from uniseq.batch import RankingBatch
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.data.sources.base import KnownTruth
-from uniseq.ranking.metrics import ranking_metrics
+from uniseq.ranking.evaluation import evaluate
+from uniseq.ranking.gains import DEFAULT, Gain, by_name
 from uniseq.ranking.ranks import Ranks, join_ranks, rank_scores
 from uniseq.ranking.yardsticks import ItemKNN, Markov, OwnHistory, Popularity
 
@@ -19,7 +20,9 @@ Rank = Callable[[RankingBatch], Ranks]
 CELLS = 2**20  # true probabilities held at a time: 8 MiB, as more leave the cache
 
 
-def yardsticks(data: SequenceDataModule, ks: Sequence[int]) -> dict[str, dict[str, float]]:
+def yardsticks(
+    data: SequenceDataModule, ks: Sequence[int], metrics: Mapping[str, Gain] | None = None
+) -> dict[str, dict[str, float]]:
     """Test metrics of popularity, own history, transitions, item-kNN and the known truth.
 
     What they count is the training part; what they rank by is the user's whole history before the
@@ -32,11 +35,15 @@ def yardsticks(data: SequenceDataModule, ks: Sequence[int]) -> dict[str, dict[st
     Args:
         data: the data set.
         ks: cut-offs.
+        metrics: gains by name; HR, NDCG and MRR unless given.
     """
-    figures = {}
+    gains, figures = by_name(DEFAULT) if metrics is None else metrics, {}
     for name, make in _makers(data).items():
         rank = make()
-        figures[name] = _metrics(join_ranks([rank(b) for b in data.ranking(data.split.test)]), ks)
+        ranks = join_ranks([rank(batch) for batch in data.ranking(data.split.test)])
+        figures[name] = {
+            column: value.item() for column, value in evaluate(ranks, gains, ks).items()
+        }
     return figures
 
 
@@ -79,12 +86,3 @@ def _by_truth(data: SequenceDataModule, source: KnownTruth, batch: RankingBatch)
             )
         )
     return join_ranks(parts)
-
-
-def _metrics(ranks: Ranks, ks: Sequence[int]) -> dict[str, float]:
-    figures: dict[str, float] = {}
-    for history, values in (("masked", ranks.masked), ("unmasked", ranks.unmasked)):
-        metrics = ranking_metrics(ks, prefix=f"{history}/", gathered=True)
-        metrics.update(values)
-        figures |= {name: float(np.float32(value)) for name, value in metrics.compute().items()}
-    return figures

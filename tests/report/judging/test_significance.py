@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from uniseq.errors import DataError
 from uniseq.report.judging.significance import compare, gains, holm
 
 
@@ -10,8 +11,10 @@ def test_gains_of_a_user_by_hand():
     assert gains(ranks, "HR@10").tolist() == [1, 1, 1, 0, 0]
     assert gains(ranks, "NDCG@10").tolist() == pytest.approx([1, 0.5, 1 / np.log2(11), 0, 0])
     assert gains(ranks, "MRR@3").tolist() == pytest.approx([1, 1 / 3, 0, 0, 0])
-    with pytest.raises(ValueError, match="MAP@10"):
-        gains(ranks, "MAP@10")
+    assert gains(ranks, "Recall@10").tolist() == gains(ranks, "HR@10").tolist()
+    assert gains(ranks, "MAP@10").tolist() == gains(ranks, "MRR@10").tolist()
+    with pytest.raises(DataError, match="RBP@10: a metric of one's own has no gains by user"):
+        gains(ranks, "RBP@10")
 
 
 def test_the_paired_t_test_by_hand():

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import isnan, nan
 
 from uniseq.errors import DataError
 from uniseq.report.cells import Cell
 from uniseq.report.entries import validations
 from uniseq.report.judging.paired import paired
-from uniseq.report.judging.significance import Difference, holm
-from uniseq.report.tables import Key, Table
+from uniseq.report.judging.significance import Difference, has_gains, holm, untested
+from uniseq.report.tables import Key, Table, history_and_metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Comparison:
         ours: the cell.
         baseline: the best other cell on validation; None where none was run.
         differences: by figure, such as ``masked/HR@10``.
-        corrected: p by figure, corrected for all tests of the table.
+        corrected: p by figure, corrected for all tests of the table; not a number where there
+            was none.
         problem: why nothing could be tested.
     """
 
@@ -42,9 +44,16 @@ def comparisons(table: Table, cells: Mapping[Key, Cell]) -> list[Comparison]:
         if (panel, group, ours) in cells
     ]
     raw = [each.p for comparison in made for each in comparison.differences.values()]
-    corrected = iter(holm(raw))
+    corrected = iter(holm([p for p in raw if not isnan(p)]))
     return [
-        replace(one, corrected={name: next(corrected) for name in one.differences}) for one in made
+        replace(
+            one,
+            corrected={
+                name: nan if isnan(each.p) else next(corrected)
+                for name, each in one.differences.items()
+            },
+        )
+        for one in made
     ]
 
 
@@ -60,7 +69,13 @@ def _comparison(table: Table, cells: Mapping[Key, Cell], key: Key) -> Comparison
     figures = validations([cell.runs for cell in others])
     baseline = others[figures.index(max(figures))]
     try:
-        differences = {column: paired(ours, baseline, column) for column in table.columns}
+        differences = {column: _difference(ours, baseline, column) for column in table.columns}
     except DataError as error:
         return Comparison(ours, baseline, problem=str(error))
     return Comparison(ours, baseline, differences)
+
+
+def _difference(ours: Cell, other: Cell, column: str) -> Difference:
+    if has_gains(history_and_metric(column)[1]):
+        return paired(ours, other, column)
+    return untested(ours.means[column].mean, other.means[column].mean)

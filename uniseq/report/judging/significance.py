@@ -13,9 +13,13 @@ see the same difference between these very models.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
+
+from uniseq.errors import DataError
+from uniseq.ranking.gains import METRICS, gains_at
 
 CONFIDENCE = 0.95
 
@@ -26,10 +30,10 @@ class Difference:
 
     Args:
         mean: ours less the other's.
-        low: lower end of the 95 % confidence interval.
-        high: its upper end.
-        p: two-sided.
-        test: its name.
+        low: lower end of the 95 % confidence interval; not a number where nothing was tested.
+        high: its upper end; likewise.
+        p: two-sided; likewise.
+        test: its name, or why there is none.
     """
 
     mean: float
@@ -39,25 +43,33 @@ class Difference:
     test: str
 
 
+def has_gains(metric: str) -> bool:
+    """Whether a metric, such as ``HR@10``, can be told from ranks here; one's own cannot."""
+    return metric.partition("@")[0] in METRICS
+
+
+def untested(ours: float, other: float) -> Difference:
+    """The difference of two means of a metric of one's own, of whose users nothing is known."""
+    return Difference(ours - other, nan, nan, nan, "none: one's own metric")
+
+
 def gains(ranks: NDArray[np.int32], metric: str) -> NDArray[np.float64]:
     """Each user's share in a metric: what the mean over users is the metric of.
 
     Args:
         ranks: of the targets, counted from 1; a missed target's is below every item. Shape (B,).
-        metric: ``HR@K``, ``NDCG@K`` or ``MRR@K``.
+        metric: such as ``HR@10``.
 
     Raises:
-        ValueError: for another metric.
+        DataError: for a metric of one's own, of which a record keeps the means alone.
     """
     name, _, k = metric.partition("@")
-    within = ranks <= int(k)
-    if name == "HR":
-        return within.astype(np.float64)
-    if name == "NDCG":
-        return np.where(within, 1 / np.log2(ranks + 1.0), 0.0)
-    if name == "MRR":
-        return np.where(within, 1 / ranks, 0.0)
-    raise ValueError(f"no gain by user is known for {metric}")
+    if not has_gains(metric):
+        raise DataError(
+            metric, "a metric of one's own has no gains by user in a record: it cannot be tested"
+        )
+    found: NDArray[np.float64] = gains_at(METRICS[name], ranks, int(k))
+    return found
 
 
 def compare(ours: NDArray[np.float64], other: NDArray[np.float64]) -> Difference:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from uniseq.report.cells import Mean
@@ -129,14 +130,18 @@ def csv_tests(section: Section) -> str:
                     "settings": ours.settings,
                     "settings_against": other.settings,
                     "difference": found.mean,
-                    "low": found.low,
-                    "high": found.high,
-                    "p": found.p,
-                    "p_holm": one.corrected[column],
+                    "low": _known(found.low),
+                    "high": _known(found.high),
+                    "p": _known(found.p),
+                    "p_holm": _known(one.corrected[column]),
                     "test": found.test,
                 }
             )
     return _text(TESTS, lines)
+
+
+def _known(value: float) -> float | None:
+    return None if isnan(value) else value
 
 
 def _text(columns: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> str:
