@@ -80,7 +80,7 @@ def test_moving_to_where_it_is_keeps_the_values():
 def test_a_ranking_batch_moves_whole():
     batch = RankingBatch(training_batch(), torch.tensor([0, 0, 1]), torch.tensor([1, 2, 3]))
     moved = batch.to("meta")
-    assert moved.sequences.items.device.type == "meta"
+    assert moved.histories.items.device.type == "meta"
     assert moved.seen_rows.device.type == moved.seen_items.device.type == "meta"
     assert batch.to("cpu").seen_items.tolist() == [1, 2, 3]
 

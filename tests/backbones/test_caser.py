@@ -19,7 +19,7 @@ from tests.config_runs import composed
 from tests.losses.cases import relative_error
 from tests.reference_models import ReferenceCaser
 from uniseq.backbones import Caser
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories
 from uniseq.config.check import check_config
 from uniseq.errors import ConfigError, UniseqError
 
@@ -193,8 +193,8 @@ def test_an_item_that_is_not_a_number_spoils_no_other_history():
 
 
 def with_users(histories, users):
-    plain = SequenceBatch.from_histories(histories)
-    return SequenceBatch(
+    plain = Histories.from_histories(histories)
+    return Histories(
         plain.items,
         plain.offsets,
         plain.lengths,

@@ -18,9 +18,9 @@ def ranked(loader):
     found = []
     for batch in loader:
         rows, items = batch.seen_rows, batch.seen_items
-        for row, user in enumerate(batch.sequences.users.tolist()):
-            history = batch_histories(batch.sequences)[row]
-            target = batch.sequences.targets[row].item()
+        for row, user in enumerate(batch.histories.users.tolist()):
+            history = batch_histories(batch)[row]
+            target = batch.targets[row].item()
             found.append((user, history, target, items[rows == row].tolist()))
     return found
 
