@@ -20,9 +20,7 @@ def batch_of(lengths: list[int]) -> Histories:
     return Histories.from_histories([range(length) for length in lengths])
 
 
-def embeddings(
-    batch: Histories, *, seed: int = 0, dtype: torch.dtype = torch.float32
-) -> Tensor:
+def embeddings(batch: Histories, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
     """Normal embeddings of the batch's items. Shape (T, d)."""
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(len(batch.items), DIM, generator=generator, dtype=torch.float64)

@@ -106,7 +106,8 @@ def results(case: str, share: Share | None, wrap: Callable[[nn.Module], nn.Modul
     torch.nn.init.normal_(module.items.weight, std=0.3)
     model, optimizer = wrap(Step(module)), module.configure_optimizers()
     found = {"losses": [], "gradients": [], "sizes": []}
-    for batch in itertools.islice(data.train_dataloader(owned=reads_owned(loss), share=share), STEPS):
+    batches = data.train_dataloader(owned=reads_owned(loss), share=share)
+    for batch in itertools.islice(batches, STEPS):
         value = model(batch)
         optimizer.zero_grad()
         value.backward()

@@ -121,11 +121,10 @@ def module_with_token(num_items, backbone=None, loss=None):
 @pytest.mark.parametrize("loss", [None, InfoNCELoss(mask="user")], ids=["uniform", "infonce"])
 def test_the_start_token_is_trained_and_never_ranked(loss):
     data = SequenceDataModule(ListSource([[0, 1, 2, 3, 4], [5, 6, 7]]), empty_history=True)
-    data.owned = loss is not None
     module = module_with_token(data.sequences.num_items, loss=loss)
-    (batch,) = data.train_dataloader()
+    (batch,) = data.train_dataloader(owned=loss is not None)
     token = module.num_items
-    assert token in batch.items.tolist()
+    assert token in batch.histories.items.tolist()
     triplets = module.triplets(batch)
     assert triplets.items.shape[0] == token
     module.training_step(batch).backward()

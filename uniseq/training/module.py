@@ -101,6 +101,7 @@ class SequentialRecommender(LightningModule):
         ids = torch.cat([histories.items, batch.targets, batch.negatives.flatten()])
         # (T, d) and (R + R·K, d)
         read, scored = self.items(ids).split([count, len(ids) - count])
+        items = self.items.stored[: self.num_items]
         encoded = self.backbone(histories, read, all_positions=batch.all_positions)
         history = self.similarity(encoded)  # (R, d)
         if batch.shares is not None:
@@ -110,7 +111,7 @@ class SequentialRecommender(LightningModule):
             history=history,
             positive=positive,
             negatives=negative.view(triplets, negatives, -1),
-            items=self.items.stored[: self.num_items],
+            items=items,
             targets=batch.targets,
             unit=self.similarity.unit,
             owned=batch.owned,
@@ -143,14 +144,11 @@ class SequentialRecommender(LightningModule):
     def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Make dropout a function of seed, epoch and process: a resumed run repeats the epoch.
 
-        At the first batch and not at the epoch's start: in between the trainer draws from the
-        same generator, and not always as often.
+        Not at the epoch's start: until its first batch the trainer draws, not always as often.
         """
         if batch_idx == 0:
-            # Mixed into 32 bits: the CPU's generator looks at no more of its seed.
-            origin = (self.seed, self.current_epoch, self.global_rank)
-            mixed = np.random.SeedSequence(origin).generate_state(1)
-            torch.manual_seed(int(mixed[0]))
+            origin = np.random.SeedSequence((self.seed, self.current_epoch, self.global_rank))
+            torch.manual_seed(int(origin.generate_state(1)[0]))  # 32 bits: a CPU reads no more
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean loss and terms."""
