@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -12,8 +13,10 @@ from tests.data.cases import (
 )
 from tests.references import batch_histories, prefix_samples, ranking_samples, whole_samples
 from uniseq.batch import RankingBatch
-from uniseq.data.batches import EpochBatches, TrainingBatches
+from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
 from uniseq.data.samples import Prefixes, WholeSequences
+from uniseq.data.split import HeldOut
+from uniseq.distributed import Share
 
 sizes = st.integers(1, 7)
 SCHEMES = [Prefixes, WholeSequences]
@@ -243,3 +246,16 @@ def test_an_empty_history_is_the_start_token_alone(histories, max_length, batch_
         found += zip(users, inputs, targets, strict=True)
     firsts = [(user, [token], history[0]) for user, history in enumerate(histories)]
     assert sorted(found) == sorted(prefix_samples(histories, max_length) + firsts)
+
+
+def test_shares_put_end_to_end_are_the_whole_of_all_processes():
+    sequences = make_sequences(HISTORIES)
+    held_out = HeldOut(np.arange(sequences.num_users), sequences.offsets[1:] - 1)
+    parts = [RankingBatches(sequences, held_out, 50, Share(rank, 3)) for rank in range(3)]
+    rows = range(2, 9)
+    shared, whole = [part[rows] for part in parts], parts[1].whole()[rows]
+    assert whole.shares is None
+    assert [batch.shares for batch in shared] == [(2, 2, 3)] * 3
+    assert [len(batch.targets) for batch in shared] == [2, 2, 3]
+    assert [h for batch in shared for h in batch_histories(batch)] == batch_histories(whole)
+    assert torch.cat([batch.targets for batch in shared]).tolist() == whole.targets.tolist()

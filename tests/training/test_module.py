@@ -99,6 +99,23 @@ def test_cosine_triplets_and_items_have_unit_norm_and_dot_ones_their_own():
         assert is_one.all() if similarity.unit else not is_one.any()
 
 
+@ALL_POSITIONS
+def test_a_backbone_is_handed_the_histories_and_nothing_else_of_the_batch(all_positions):
+    given = []
+
+    class Own(torch.nn.Module):
+        dim = DIM
+
+        def forward(self, histories, embedded, all_positions):
+            given.append((histories, all_positions))
+            return embedded if all_positions else embedded[histories.offsets[1:] - 1]
+
+    module, batch = recommender(backbone=Own()), training_batch(all_positions)
+    module.triplets(batch)
+    module(batch.histories)
+    assert given == [(batch.histories, all_positions), (batch.histories, False)]
+
+
 @pytest.mark.parametrize("similarity", [Cosine(), Dot()], ids=["cosine", "dot"])
 def test_inference_gives_the_vectors_that_are_trained(similarity):
     module = recommender(similarity)
