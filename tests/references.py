@@ -39,9 +39,9 @@ def ranking_samples(histories, held_out, max_length):
 
 
 def batch_histories(batch):
-    """The histories of a ragged batch as lists."""
-    ends = batch.offsets.tolist()
-    items = batch.items.tolist()
+    """The histories of a training or ranking batch as lists."""
+    ends = batch.histories.offsets.tolist()
+    items = batch.histories.items.tolist()
     return [items[start:end] for start, end in pairwise(ends)]
 
 

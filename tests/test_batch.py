@@ -1,56 +1,70 @@
 """The ragged batch."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
 
-from uniseq.batch import RankingBatch, SequenceBatch
+from uniseq.batch import Histories, RankingBatch, TrainingBatch
 
 
 def test_histories_lie_end_to_end():
-    batch = SequenceBatch.from_histories([[5, 3, 3], [8], [0, 1]])
-    assert batch.items.tolist() == [5, 3, 3, 8, 0, 1]
-    assert batch.offsets.tolist() == [0, 3, 4, 6]
-    assert batch.lengths.tolist() == [3, 1, 2]
-    assert batch.users.tolist() == [0, 1, 2]
-    assert {x.dtype for x in (batch.items, batch.offsets, batch.users)} == {torch.int64}
-    assert isinstance(batch.lengths, np.ndarray)
+    histories = Histories.from_histories([[5, 3, 3], [8], [0, 1]])
+    assert histories.items.tolist() == [5, 3, 3, 8, 0, 1]
+    assert histories.offsets.tolist() == [0, 3, 4, 6]
+    assert histories.lengths.tolist() == [3, 1, 2]
+    assert histories.users.tolist() == [0, 1, 2]
+    tensors = (histories.items, histories.offsets, histories.users)
+    assert {x.dtype for x in tensors} == {torch.int64}
+    assert isinstance(histories.lengths, np.ndarray)
 
 
 def test_offsets_cut_the_histories_out_again():
-    histories = [[7], [1, 2, 3, 4], [9, 9]]
-    batch = SequenceBatch.from_histories(histories)
+    lists = [[7], [1, 2, 3, 4], [9, 9]]
+    histories = Histories.from_histories(lists)
     cut = [
-        batch.items[begin:end].tolist()
-        for begin, end in zip(batch.offsets[:-1], batch.offsets[1:], strict=True)
+        histories.items[begin:end].tolist()
+        for begin, end in zip(histories.offsets[:-1], histories.offsets[1:], strict=True)
     ]
-    assert cut == histories
+    assert cut == lists
 
 
-def test_a_batch_for_inference_has_nothing_to_predict():
-    batch = SequenceBatch.from_histories([[1, 2]])
-    assert batch.num_triplets == 0
-    assert batch.targets.shape == (0,)
-    assert batch.negatives.shape == (0, 0)
-    assert batch.all_positions is False
+def test_numpy_arrays_make_the_same_histories():
+    lists = Histories.from_histories([[4, 2], [7]])
+    arrays = Histories.from_histories([np.array([4, 2]), np.array([7])])
+    assert lists.items.tolist() == arrays.items.tolist()
+    assert lists.offsets.tolist() == arrays.offsets.tolist()
 
 
-@pytest.mark.parametrize("histories", [[], [[]], [[1, 2], []]])
-def test_an_empty_history_or_batch_is_refused(histories):
-    with pytest.raises(ValueError, match="at least one item"):
-        SequenceBatch.from_histories(histories)
+@pytest.mark.parametrize("lists", [[], [[]], [[1, 2], []]])
+def test_an_empty_history_or_batch_is_refused(lists):
+    with pytest.raises(ValueError, match="every history needs at least one item"):
+        Histories.from_histories(lists)
+
+
+def test_what_a_backbone_sees_holds_nothing_to_be_predicted():
+    assert [field.name for field in fields(Histories)] == ["items", "offsets", "lengths", "users"]
 
 
 def training_batch():
-    batch = SequenceBatch.from_histories([[1, 2], [3]])
-    return SequenceBatch(
-        items=batch.items,
-        offsets=batch.offsets,
-        lengths=batch.lengths,
+    return TrainingBatch(
+        histories=Histories.from_histories([[1, 2], [3]]),
         targets=torch.tensor([2, 4, 5]),
         negatives=torch.tensor([[7, 8], [8, 9], [9, 7]]),
-        users=torch.tensor([10, 12]),
         all_positions=True,
+        owned=torch.eye(3, dtype=torch.bool),
+        shares=(2, 1),
+    )
+
+
+def ranking_batch():
+    return RankingBatch(
+        histories=Histories.from_histories([[1, 2], [3]]),
+        targets=torch.tensor([4, 5]),
+        seen_rows=torch.tensor([0, 0, 1]),
+        seen_items=torch.tensor([1, 2, 3]),
+        shares=(1, 1),
     )
 
 
@@ -58,33 +72,28 @@ def test_triplets_are_counted_by_their_targets():
     assert training_batch().num_triplets == 3
 
 
-def test_moving_takes_every_tensor_and_leaves_the_lengths_on_the_host():
-    batch = training_batch()
+@pytest.mark.parametrize("make", [training_batch, ranking_batch])
+def test_moving_takes_every_tensor_and_leaves_the_rest_on_the_host(make):
+    batch = make()
     moved = batch.to("meta")
-    for name in ("items", "offsets", "targets", "negatives", "users"):
-        before, after = getattr(batch, name), getattr(moved, name)
-        assert after.device.type == "meta"
-        assert (after.shape, after.dtype) == (before.shape, before.dtype)
-    assert moved.lengths is batch.lengths
-    assert moved.all_positions is True
-    assert batch.items.tolist() == [1, 2, 3]
+    for one, other in ((batch, moved), (batch.histories, moved.histories)):
+        for field in fields(one):
+            before, after = getattr(one, field.name), getattr(other, field.name)
+            if isinstance(before, torch.Tensor):
+                assert before.device.type == "cpu"
+                assert after.device.type == "meta"
+                assert (after.shape, after.dtype) == (before.shape, before.dtype)
+            elif field.name != "histories":
+                assert after is before
 
 
-def test_moving_to_where_it_is_keeps_the_values():
-    batch = training_batch()
-    stayed = batch.to(torch.device("cpu"))
-    assert stayed.items.tolist() == [1, 2, 3]
-    assert stayed.negatives.tolist() == batch.negatives.tolist()
+@pytest.mark.parametrize("make", [training_batch, ranking_batch])
+def test_moving_to_where_it_is_copies_nothing(make):
+    batch = make()
+    assert batch.to(torch.device("cpu")) is batch
 
 
-def test_a_ranking_batch_moves_whole():
-    batch = RankingBatch(training_batch(), torch.tensor([0, 0, 1]), torch.tensor([1, 2, 3]))
-    moved = batch.to("meta")
-    assert moved.sequences.items.device.type == "meta"
-    assert moved.seen_rows.device.type == moved.seen_items.device.type == "meta"
-    assert batch.to("cpu").seen_items.tolist() == [1, 2, 3]
-
-
-def test_a_batch_is_not_changed_in_place():
+@pytest.mark.parametrize("make", [training_batch, ranking_batch])
+def test_a_batch_is_not_changed_in_place(make):
     with pytest.raises(AttributeError):
-        training_batch().items = torch.zeros(3)
+        make().targets = torch.zeros(3)

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from uniseq.backbones import Caser, GRU4Rec, SASRec
 from uniseq.backbones.kernels.packing import pack
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories, TrainingBatch
 from uniseq.losses import BCELoss, UniformityLoss
 from uniseq.similarity import Cosine
 from uniseq.training.module import SequentialRecommender
@@ -31,10 +31,8 @@ def a_step(backbone):
     module = SequentialRecommender(
         backbone, Cosine(), UniformityLoss(BCELoss()), torch.optim.Adam, num_items=20
     )
-    batch = SequenceBatch.from_histories(HISTORIES)
-    fields = {name: getattr(batch, name) for name in ("items", "offsets", "lengths", "users")}
     targets = torch.tensor([11, 12, 13, 14])
-    batch = SequenceBatch(**fields, targets=targets, negatives=targets[:, None] + 4)
+    batch = TrainingBatch(Histories.from_histories(HISTORIES), targets, targets[:, None] + 4)
     return lambda each: module.loss(module.triplets(each))[0], batch
 
 
@@ -55,7 +53,7 @@ def test_the_products_have_the_shapes_of_the_packing():
 
     step, batch = a_step(SASRec(dim=8))
     (caught,) = catch(step, [batch])
-    packed = len(pack(batch.lengths, torch.empty(0)).row)
+    packed = len(pack(batch.histories.lengths, torch.empty(0)).row)
     plain = [
         tuple(operand.shape)
         for each in caught

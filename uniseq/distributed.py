@@ -15,13 +15,15 @@ from torch.autograd.function import once_differentiable
 class Share:
     """What falls to one of several processes: the ``rank``-th of ``world`` equal stretches.
 
+    A process that is alone has none: its batches never come by here.
+
     Args:
         rank: of the process, counted from 0.
         world: number of processes.
     """
 
-    rank: int = 0
-    world: int = 1
+    rank: int
+    world: int
 
     def edges(self, count: int) -> np.ndarray:
         """Where the stretches of ``count`` rows begin and end. Shape (world + 1,)."""
@@ -36,10 +38,8 @@ class Share:
         begin, end = self.edges(count)[self.rank : self.rank + 2].tolist()
         return slice(begin, end) if end > begin else slice(0, 1)
 
-    def sums(self, weights: np.ndarray) -> tuple[int, ...] | None:
-        """What the rows of each process's stretch weigh together; None for one process alone."""
-        if self.world == 1:
-            return None
+    def sums(self, weights: np.ndarray) -> tuple[int, ...]:
+        """What the rows of each process's stretch weigh together."""
         total = np.concatenate(([0], np.cumsum(weights)))
         return tuple(np.diff(total[self.edges(len(weights))]).tolist())
 

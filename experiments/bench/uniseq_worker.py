@@ -72,7 +72,7 @@ def rank(module: "SequentialRecommender", data: "SequenceDataModule") -> Answer:
         module.on_validation_epoch_start()
         for batch in data.val_dataloader():
             module.validation_step(batch)
-            users += len(batch.sequences.targets)
+            users += len(batch.targets)
         figures = {name: float(value) for name, value in module.figures("val").items()}
     seconds = time.perf_counter() - start
     module.train()
@@ -132,7 +132,7 @@ def main() -> None:
     hold = Hold(reply, commands)
 
     def count(batch: Any) -> tuple[int, int]:
-        return batch.num_triplets, len(batch.lengths)
+        return batch.num_triplets, len(batch.histories.lengths)
 
     trainer = Trainer(
         **BARE,

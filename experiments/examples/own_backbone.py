@@ -8,7 +8,7 @@ From the folder of this file::
 
 from torch import Tensor, nn
 
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories
 
 
 class RecentMean(nn.Module):
@@ -23,11 +23,11 @@ class RecentMean(nn.Module):
         self.dim = dim
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, batch: SequenceBatch, embedded: Tensor, *, all_positions: bool) -> Tensor:
+    def forward(self, histories: Histories, embedded: Tensor, *, all_positions: bool) -> Tensor:
         """Shape (T, d) to (B, d): sums over the ragged batch, no padding needed."""
         if all_positions:
             raise NotImplementedError("a mean of prefixes: use dataset.samples=prefixes")
-        lengths = batch.offsets.diff()  # (B,)
+        lengths = histories.offsets.diff()  # (B,)
         row = lengths.new_tensor(range(len(lengths))).repeat_interleave(lengths)  # (T,)
         total = embedded.new_zeros(len(lengths), self.dim).index_add_(0, row, embedded)
         return self.out(total / lengths[:, None])

@@ -9,20 +9,18 @@ from torch import Tensor, nn
 from tests.losses.cases import relative_error
 from tests.reference_models import parameters_in_float64
 from uniseq.backbones import Backbone, Caser, GRU4Rec, SASRec
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories
 
 DIM = 8
 TABLE = torch.randn(9, DIM, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def batch_of(lengths: list[int]) -> SequenceBatch:
+def batch_of(lengths: list[int]) -> Histories:
     """Histories of these lengths; what their items are does not matter to a backbone."""
-    return SequenceBatch.from_histories([range(length) for length in lengths])
+    return Histories.from_histories([range(length) for length in lengths])
 
 
-def embeddings(
-    batch: SequenceBatch, *, seed: int = 0, dtype: torch.dtype = torch.float32
-) -> Tensor:
+def embeddings(batch: Histories, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
     """Normal embeddings of the batch's items. Shape (T, d)."""
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(len(batch.items), DIM, generator=generator, dtype=torch.float64)
@@ -51,7 +49,7 @@ def caser(seed: int = 0, **options) -> nn.Module:
     return randomised(Caser(**{"dim": DIM, "horizontal": 3, "vertical": 2, **options}), seed)
 
 
-def split(embedded: Tensor, batch: SequenceBatch) -> list[Tensor]:
+def split(embedded: Tensor, batch: Histories) -> list[Tensor]:
     """The embeddings of each history by itself."""
     return list(embedded.split(batch.lengths.tolist()))
 
@@ -64,7 +62,7 @@ def encode(
     table: Tensor = TABLE,
 ) -> Tensor:
     """Vectors of histories of the items 0 to 8, in float64."""
-    batch = SequenceBatch.from_histories(histories)
+    batch = Histories.from_histories(histories)
     with torch.no_grad():
         return module(batch, table[batch.items], all_positions=all_positions)
 

@@ -1,7 +1,6 @@
 """What every backbone of the configuration must keep to, with every objective and similarity."""
 
 from copy import deepcopy
-from dataclasses import replace
 from functools import cache, partial
 
 import pytest
@@ -12,7 +11,7 @@ from torch import nn
 
 from tests.backbones.cases import encode, randomised
 from tests.config_runs import composed
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories, TrainingBatch
 from uniseq.config.build import build
 from uniseq.config.check import check_config
 from uniseq.config.paths import conf_dir
@@ -104,7 +103,7 @@ def test_each_position_is_the_vector_of_the_prefix_that_ends_there(name, histori
 @BACKBONE
 @ALL_POSITIONS
 def test_the_embeddings_and_the_batch_are_left_as_they_were(name, all_positions):
-    batch = SequenceBatch.from_histories([[1, 2, 3], [4]])
+    batch = Histories.from_histories([[1, 2, 3], [4]])
     module, embedded = deepcopy(encoder(name)).train(), TABLE[batch.items]
     kept, lengths = embedded.clone(), batch.lengths.copy()
     vectors = module(batch, embedded, all_positions=all_positions)
@@ -116,10 +115,10 @@ def test_the_embeddings_and_the_batch_are_left_as_they_were(name, all_positions)
 
 
 def training_batch(all_positions):
-    plain = SequenceBatch.from_histories([[3, 1, 4], [5], [9, 2, 6, 5, 3, 8, 7], [0, 11]])
+    plain = Histories.from_histories([[3, 1, 4], [5], [9, 2, 6, 5, 3, 8, 7], [0, 11]])
     count = len(plain.items) if all_positions else len(plain.lengths)
     generator = torch.Generator().manual_seed(0)
-    return replace(
+    return TrainingBatch(
         plain,
         targets=torch.randint(NUM_ITEMS, (count,), generator=generator),
         negatives=torch.randint(NUM_ITEMS, (count, 2), generator=generator),

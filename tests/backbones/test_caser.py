@@ -1,5 +1,7 @@
 """Caser against the twin on the whole L × d matrix, and what it must not depend on."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,7 +21,7 @@ from tests.config_runs import composed
 from tests.losses.cases import relative_error
 from tests.reference_models import ReferenceCaser
 from uniseq.backbones import Caser
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories
 from uniseq.config.check import check_config
 from uniseq.errors import ConfigError, UniseqError
 
@@ -193,15 +195,7 @@ def test_an_item_that_is_not_a_number_spoils_no_other_history():
 
 
 def with_users(histories, users):
-    plain = SequenceBatch.from_histories(histories)
-    return SequenceBatch(
-        plain.items,
-        plain.offsets,
-        plain.lengths,
-        plain.targets,
-        plain.negatives,
-        torch.tensor(users),
-    )
+    return replace(Histories.from_histories(histories), users=torch.tensor(users))
 
 
 @ALL_POSITIONS

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.backbones.cases import DIM, batch_of, embeddings, sasrec
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories
 
 EXAMPLES = settings(max_examples=20, deadline=None, derandomize=True)
 LENGTHS = st.lists(st.integers(1, 20), max_size=6)
@@ -16,7 +16,7 @@ POSITIONS = pytest.mark.parametrize("positions", ["start", "end"])
 
 
 def encode(module, histories, *, all_positions=False):
-    batch = SequenceBatch.from_histories(histories)
+    batch = Histories.from_histories(histories)
     with torch.no_grad():
         return module(batch, TABLE[batch.items], all_positions=all_positions)
 

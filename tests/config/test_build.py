@@ -104,7 +104,7 @@ def test_a_refusal_says_what_may_stand_there():
     with pytest.raises(ConfigError) as refused:
         build(_node("os.system", command="false"), "loss")
     assert str(refused.value) == (
-        "loss._target_: os.system is no uniseq.losses.base.Objective; name a class that inherits "
+        "loss._target_: os.system is no uniseq.losses.base.Loss; name a class that inherits "
         "from it, a torch.nn.Module with forward(triplets) or a function whose return annotation "
         "is one"
     )

@@ -12,9 +12,11 @@ from tests.data.cases import (
     samples_of,
 )
 from tests.references import batch_histories, prefix_samples, ranking_samples, whole_samples
-from uniseq.batch import RankingBatch, SequenceBatch
-from uniseq.data.batches import EpochBatches, TrainingBatches
+from uniseq.batch import RankingBatch
+from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
 from uniseq.data.samples import Prefixes, WholeSequences
+from uniseq.data.split import HeldOut
+from uniseq.distributed import Share
 
 sizes = st.integers(1, 7)
 SCHEMES = [Prefixes, WholeSequences]
@@ -38,7 +40,7 @@ def content(batch):
         batch_histories(batch),
         batch.targets.tolist(),
         batch.negatives.tolist(),
-        batch.users.tolist(),
+        batch.histories.users.tolist(),
     )
 
 
@@ -50,7 +52,7 @@ def test_prefix_batches_hold_the_samples_of_a_slow_loop(histories, max_length, b
         assert not batch.all_positions
         assert batch.num_triplets == len(inputs)
         assert batch.negatives.shape == (len(inputs), count)
-        assert batch.lengths.tolist() == [len(history) for history in inputs]
+        assert batch.histories.lengths.tolist() == [len(history) for history in inputs]
         for user, row in zip(users, negatives, strict=True):
             assert not set(row) & set(histories[user])
         found += zip(users, inputs, targets, strict=True)
@@ -63,8 +65,8 @@ def test_whole_batches_hold_the_samples_of_a_slow_loop(histories, max_length, ba
     for batch in epoch_of(histories, WholeSequences, max_length, batch_size, count):
         inputs, targets, negatives, users = content(batch)
         assert batch.all_positions
-        assert batch.num_triplets == len(batch.items) == sum(batch.lengths)
-        assert batch.negatives.shape == (len(batch.items), count)
+        assert batch.num_triplets == len(batch.histories.items) == sum(batch.histories.lengths)
+        assert batch.negatives.shape == (len(batch.histories.items), count)
         for user, history in zip(users, inputs, strict=True):
             found.append((user, history, [targets.pop(0) for _ in history]))
             for _ in history:
@@ -79,21 +81,20 @@ def test_ranking_batches_agree_with_a_slow_loop(histories, held_out, max_length,
     for start in range(0, len(histories), batch_size):
         users = range(start, min(start + batch_size, len(histories)))
         batch = batches[users]
-        assert batch.sequences.users.tolist() == list(users)
-        assert batch.sequences.negatives.shape == (len(users), 0)
+        assert batch.histories.users.tolist() == list(users)
         pairs = list(zip(batch.seen_rows.tolist(), batch.seen_items.tolist(), strict=True))
         assert len(pairs) == len(set(pairs))
         seen = [{item for owner, item in pairs if owner == row} for row in range(len(users))]
-        targets = batch.sequences.targets.tolist()
-        found += zip(batch_histories(batch.sequences), targets, seen, strict=True)
+        targets = batch.targets.tolist()
+        found += zip(batch_histories(batch), targets, seen, strict=True)
     assert found == ranking_samples(histories, held_out, max_length)
 
 
 def test_a_ranking_batch_by_hand():
     sequences = make_sequences([[1, 1, 1], [5, 3, 5, 4, 6, 2]])
     batch = ranking_batches(sequences, 2, max_length=2)[range(0, 2)]
-    assert batch_histories(batch.sequences) == [[1], [5, 4]]
-    assert batch.sequences.targets.tolist() == [1, 6]
+    assert batch_histories(batch) == [[1], [5, 4]]
+    assert batch.targets.tolist() == [1, 6]
     assert batch.seen_rows.tolist() == [0, 1, 1, 1]
     assert batch.seen_items.tolist() == [1, 3, 4, 5]
 
@@ -116,7 +117,7 @@ def test_an_epoch_depends_on_seed_and_epoch_alone(scheme):
 def test_the_order_of_the_samples_differs_between_epochs_and_seeds(scheme):
     def order(seed, epoch):
         batches = epoch_of(HISTORIES, scheme, seed=seed, epoch=epoch)
-        return tuple(user for batch in batches for user in batch.users.tolist())
+        return tuple(user for batch in batches for user in batch.histories.users.tolist())
 
     assert len({order(0, 0), order(0, 1), order(1, 0), order(1, 1)}) == 4
 
@@ -152,8 +153,9 @@ def test_a_batch_is_the_same_alone_as_in_its_epoch(scheme):
 def test_indices_are_64_bit_integers_as_torch_wants_them(scheme):
     batch = epoch_of(HISTORIES, scheme)[0]
     ranked = ranking_batches(make_sequences(HISTORIES), 1, 50)[range(0, 3)]
-    tensors = [batch.items, batch.offsets, batch.targets, batch.negatives, batch.users]
-    tensors += [ranked.sequences.items, ranked.seen_rows, ranked.seen_items]
+    tensors = [batch.targets, batch.negatives, ranked.targets, ranked.seen_rows, ranked.seen_items]
+    for histories in (batch.histories, ranked.histories):
+        tensors += [histories.items, histories.offsets, histories.users]
     assert {tensor.dtype for tensor in tensors} == {torch.long}
 
 
@@ -161,9 +163,9 @@ def test_moving_a_batch_keeps_everything():
     batch = epoch_of(HISTORIES, WholeSequences, owned=True)[0]
     assert batch.to("cpu") is batch
     moved = batch.to("meta")
-    assert moved.lengths is batch.lengths
+    assert moved.histories.lengths is batch.histories.lengths
     assert moved.all_positions
-    for name in ("items", "offsets", "targets", "negatives", "users", "owned"):
+    for name in ("targets", "negatives", "owned"):
         tensor = getattr(moved, name)
         assert tensor.device.type == "meta"
         assert tensor.shape == getattr(batch, name).shape
@@ -173,45 +175,22 @@ def test_moving_a_batch_keeps_everything():
 def test_moving_a_ranking_batch_keeps_everything():
     batch = ranking_batches(make_sequences(HISTORIES), 1, 50)[range(2, 6)]
     stays, moved = batch.to("cpu"), batch.to("meta")
-    assert content(stays.sequences) == content(batch.sequences)
-    assert stays.seen_items.tolist() == batch.seen_items.tolist()
-    assert stays.seen_rows.tolist() == batch.seen_rows.tolist()
+    assert stays is batch
     assert isinstance(moved, RankingBatch)
     for tensor, whole in (
         (moved.seen_items, batch.seen_items),
         (moved.seen_rows, batch.seen_rows),
-        (moved.sequences.items, batch.sequences.items),
+        (moved.histories.items, batch.histories.items),
     ):
         assert tensor.device.type == "meta"
         assert tensor.shape == whole.shape
 
 
-def test_a_batch_from_plain_lists():
-    batch = SequenceBatch.from_histories([[4, 2], [7], [1, 1, 3]])
-    assert batch.items.tolist() == [4, 2, 7, 1, 1, 3]
-    assert batch.offsets.tolist() == [0, 2, 3, 6]
-    assert batch.lengths.tolist() == [2, 1, 3]
-    assert batch.users.tolist() == [0, 1, 2]
-    assert batch.num_triplets == 0
-    assert not batch.all_positions
-
-
-@pytest.mark.parametrize("histories", [[], [[]], [[1, 2], []]])
-def test_a_batch_from_plain_lists_needs_items(histories):
-    with pytest.raises(ValueError, match="every history needs at least one item"):
-        SequenceBatch.from_histories(histories)
-
-
-def test_numpy_histories_make_the_same_batch():
-    lists = SequenceBatch.from_histories([[4, 2], [7]])
-    arrays = SequenceBatch.from_histories([np.array([4, 2]), np.array([7])])
-    assert content(lists) == content(arrays)
-
-
 def slow_owned(histories, batch):
     """Whether each triplet's user has each triplet's target, by a double loop."""
-    times = batch.lengths.tolist() if batch.all_positions else [1] * len(batch.users)
-    owners = [user for user, n in zip(batch.users.tolist(), times, strict=True) for _ in range(n)]
+    users, lengths = batch.histories.users.tolist(), batch.histories.lengths.tolist()
+    times = lengths if batch.all_positions else [1] * len(users)
+    owners = [user for user, n in zip(users, times, strict=True) for _ in range(n)]
     targets = batch.targets.tolist()
     return [[target in histories[user] for target in targets] for user in owners]
 
@@ -239,7 +218,7 @@ def test_what_users_own_by_hand():
     # Held-out items are owned too: the first user's 2 is the second user's target.
     histories = [[0, 1, 4, 2], [3, 2, 5, 6], [7, 1, 7, 1]]
     (batch,) = epoch_of(histories, Prefixes, owned=True)
-    order = batch.users.argsort()
+    order = batch.histories.users.argsort()
     assert batch.targets[order].tolist() == [1, 2, 1]
     assert batch.owned[order][:, order].tolist() == [
         [True, True, True],
@@ -261,9 +240,22 @@ def test_an_empty_history_is_the_start_token_alone(histories, max_length, batch_
     found = []
     for batch in epoch_of(histories, Prefixes, max_length, batch_size, empty_history=True):
         inputs, targets, negatives, users = content(batch)
-        assert batch.lengths.tolist() == [len(history) for history in inputs]
+        assert batch.histories.lengths.tolist() == [len(history) for history in inputs]
         # The token is read, and never a target or a negative.
         assert max(targets) < token > max(max(row) for row in negatives)
         found += zip(users, inputs, targets, strict=True)
     firsts = [(user, [token], history[0]) for user, history in enumerate(histories)]
     assert sorted(found) == sorted(prefix_samples(histories, max_length) + firsts)
+
+
+def test_shares_put_end_to_end_are_the_whole_of_all_processes():
+    sequences = make_sequences(HISTORIES)
+    held_out = HeldOut(np.arange(sequences.num_users), sequences.offsets[1:] - 1)
+    parts = [RankingBatches(sequences, held_out, 50, Share(rank, 3)) for rank in range(3)]
+    rows = range(2, 9)
+    shared, whole = [part[rows] for part in parts], parts[1].whole()[rows]
+    assert whole.shares is None
+    assert [batch.shares for batch in shared] == [(2, 2, 3)] * 3
+    assert [len(batch.targets) for batch in shared] == [2, 2, 3]
+    assert [h for batch in shared for h in batch_histories(batch)] == batch_histories(whole)
+    assert torch.cat([batch.targets for batch in shared]).tolist() == whole.targets.tolist()

@@ -22,7 +22,7 @@ def test_prefixes_from_source_to_batch():
     for batch in loader:
         assert batch.negatives.shape == (batch.num_triplets, 3)
         inputs = batch_histories(batch)
-        found += zip(batch.users.tolist(), inputs, batch.targets.tolist(), strict=True)
+        found += zip(batch.histories.users.tolist(), inputs, batch.targets.tolist(), strict=True)
     assert sorted(found) == sorted(prefix_samples(histories_of(data), 5))
     assert len(loader) == -(-len(found) // 32)
 
@@ -32,7 +32,7 @@ def test_whole_sequences_from_source_to_batch():
     loader = data.train_dataloader()
     batches = list(loader)
     assert len(batches) == len(loader)
-    users = torch.cat([batch.users for batch in batches]).tolist()
+    users = torch.cat([batch.histories.users for batch in batches]).tolist()
     inputs = [history for batch in batches for history in batch_histories(batch)]
     targets = torch.cat([batch.targets for batch in batches]).tolist()
     found = [
@@ -49,9 +49,9 @@ def test_validation_and_test_rank_every_user_once_in_order(samples):
         found = []
         for batch in loader:
             rows, items = batch.seen_rows, batch.seen_items
-            seen = [set(items[rows == row].tolist()) for row in range(len(batch.sequences.users))]
-            targets = batch.sequences.targets.tolist()
-            found += zip(batch_histories(batch.sequences), targets, seen, strict=True)
+            seen = [set(items[rows == row].tolist()) for row in range(len(batch.histories.users))]
+            targets = batch.targets.tolist()
+            found += zip(batch_histories(batch), targets, seen, strict=True)
         assert len(loader) == 4
         assert found == ranking_samples(histories_of(data), held_out, 4)
 
@@ -82,7 +82,7 @@ class Watcher(LightningModule):
 
     def training_step(self, batch):
         seen = self.epochs.setdefault(self.current_epoch, [])
-        seen.append((batch.users.tolist(), batch.negatives.tolist()))
+        seen.append((batch.histories.users.tolist(), batch.negatives.tolist()))
         return 0.0 * self.weight
 
     def configure_optimizers(self):
@@ -108,7 +108,7 @@ def test_the_trainer_gives_each_epoch_its_own_order():
     assert watched[0][0] != watched[0][1]
     loader = data.train_dataloader()
     loader.sampler.set_epoch(1)
-    assert [(b.users.tolist(), b.negatives.tolist()) for b in loader] == watched[0][1]
+    assert [(b.histories.users.tolist(), b.negatives.tolist()) for b in loader] == watched[0][1]
 
 
 @pytest.mark.parametrize(
@@ -160,10 +160,11 @@ def test_data_without_any_training_sample_are_refused(samples):
 def test_a_user_without_a_training_sample_is_still_ranked(samples):
     data = SequenceDataModule(ListSource([[0, 1, 2], [3, 4, 5, 6]]), samples=samples)
     [batch] = data.train_dataloader()
-    assert (batch.users.tolist(), batch.items.tolist(), batch.targets.tolist()) == ([1], [3], [4])
+    assert batch_histories(batch) == [[3]]
+    assert (batch.histories.users.tolist(), batch.targets.tolist()) == ([1], [4])
     [ranked] = data.val_dataloader()
-    assert batch_histories(ranked.sequences) == [[0], [3, 4]]
-    assert ranked.sequences.targets.tolist() == [1, 5]
+    assert batch_histories(ranked) == [[0], [3, 4]]
+    assert ranked.targets.tolist() == [1, 5]
 
 
 def test_empty_histories_need_prefixes():
@@ -182,7 +183,7 @@ def test_an_empty_history_makes_a_sample_of_each_first_interaction(batch_size):
     expected = [([0], 1), ([0, 1], 2), ([9], 0), ([9], 5)]
     assert sorted(zip(inputs, targets, strict=True)) == expected
     (ranked,) = data.test_dataloader()
-    assert batch_histories(ranked.sequences) == [[0, 1, 2, 3], [5, 6]]
+    assert batch_histories(ranked) == [[0, 1, 2, 3], [5, 6]]
 
 
 class TimedLog(ListSource):
@@ -235,17 +236,16 @@ def test_split_by_time_from_source_to_batch(seed, options):
     ):
         found = {}
         for batch in loader:
-            inputs = batch_histories(batch.sequences)
-            for row, user in enumerate(batch.sequences.users.tolist()):
+            inputs = batch_histories(batch)
+            for row, user in enumerate(batch.histories.users.tolist()):
                 before, _ = expected[user]
                 assert inputs[row] == before[-3:]
                 assert batch.seen_items[batch.seen_rows == row].tolist() == before
-                found[user] = batch.sequences.targets[row].item()
+                found[user] = batch.targets[row].item()
         assert found == {user: target for user, (_, target) in expected.items()}
     trained = {item for part in train for item in part}
-    data.owned = True
     pairs = set()
-    for batch in data.train_dataloader():
+    for batch in data.train_dataloader(owned=True):
         inputs = batch_histories(batch)
         read = {item for history in inputs for item in history} - {data.sequences.num_items}
         targets = batch.targets.tolist()
@@ -255,7 +255,7 @@ def test_split_by_time_from_source_to_batch(seed, options):
         # Each interaction is an item of its own: a user owns the targets that are their own.
         own = [
             user
-            for user, history in zip(batch.users.tolist(), inputs, strict=True)
+            for user, history in zip(batch.histories.users.tolist(), inputs, strict=True)
             for _ in (history if batch.all_positions else [0])
         ]
         assert batch.owned.tolist() == [[t in source.histories[u] for t in targets] for u in own]
@@ -277,7 +277,7 @@ def test_repeats_are_dropped_before_the_split():
     data = SequenceDataModule(ListSource(histories), repeats="drop", batch_size=8)
     assert histories_of(data) == [[0, 1, 2, 3], [4, 5, 6, 7]]
     (ranked,) = data.test_dataloader()
-    assert ranked.sequences.targets.tolist() == [3, 7]
+    assert ranked.targets.tolist() == [3, 7]
     kept = SequenceDataModule(ListSource(histories))
     assert histories_of(kept) == histories
     assert kept.sequences.fingerprint != data.sequences.fingerprint

@@ -18,9 +18,9 @@ def ranked(loader):
     found = []
     for batch in loader:
         rows, items = batch.seen_rows, batch.seen_items
-        for row, user in enumerate(batch.sequences.users.tolist()):
-            history = batch_histories(batch.sequences)[row]
-            target = batch.sequences.targets[row].item()
+        for row, user in enumerate(batch.histories.users.tolist()):
+            history = batch_histories(batch)[row]
+            target = batch.targets[row].item()
             found.append((user, history, target, items[rows == row].tolist()))
     return found
 
@@ -54,7 +54,7 @@ def test_a_sample_larger_than_the_part_is_everybody():
 def test_a_sample_changes_nothing_that_trains():
     whole, sampled = (SequenceDataModule(tiny_synthetic(), eval_users=n) for n in (None, 5))
     for first, second in zip(whole.train_dataloader(), sampled.train_dataloader(), strict=True):
-        assert first.items.tolist() == second.items.tolist()
+        assert first.histories.items.tolist() == second.histories.items.tolist()
         assert first.negatives.tolist() == second.negatives.tolist()
 
 
@@ -64,10 +64,9 @@ def test_mapped_histories_make_the_batches_of_those_in_memory(tmp_path, monkeypa
 
     def everything():
         data = SequenceDataModule(tiny_synthetic(), samples=samples, negatives_power=0.5)
-        data.owned = True
         trained = [
             (batch_histories(b), b.targets.tolist(), b.negatives.tolist(), b.owned.tolist())
-            for b in data.train_dataloader()
+            for b in data.train_dataloader(owned=True)
         ]
         return trained, ranked(data.val_dataloader()), ranked(data.test_dataloader())
 
@@ -102,6 +101,6 @@ def test_a_large_log_is_never_copied_at_eight_bytes_an_interaction(tmp_path, mon
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert trained.num_triplets == 256
-    assert len(tested.sequences.targets) == 100
+    assert len(tested.targets) == 100
     # The order of the samples takes 4 bytes an interaction.
     assert peak < 8 * 10**6

@@ -7,7 +7,6 @@ from tests.data.cases import ITEMS, history_lists, make_sequences, samples_of
 from tests.references import prefix_samples, whole_samples
 from uniseq.data.samples import Prefixes, WholeSequences
 from uniseq.data.sequences import take_ranges
-from uniseq.errors import ConfigError
 
 lengths = st.integers(1, 7)
 seeds = st.integers(0, 2**32)
@@ -185,8 +184,3 @@ def test_users_who_do_not_train_have_no_sample(empty_history):
     assert users == ([2, 3, 3, 3] if empty_history else [3, 3])
     whole = WholeSequences(sequences, np.array([0, 0, 1, 3, 0]), 50)
     assert whole.locate(np.arange(len(whole)))[0].tolist() == [3]
-
-
-def test_whole_sequences_have_no_empty_history():
-    with pytest.raises(ConfigError, match=r"^empty_history: needs samples=prefixes"):
-        samples_of(WholeSequences, make_sequences([[0, 1, 2, 3]]), empty_history=True)

@@ -1,6 +1,7 @@
 """Which interactions train and which are held out, by hand, by loops and by what must hold."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def pairs(held_out):
 
 
 def test_leave_one_out_by_hand():
-    split = leave_one_out(make_sequences([[4, 2, 7, 1], [3, 3, 5], [0, 1, 2, 3, 4]]), 0.1)
+    split = leave_one_out(make_sequences([[4, 2, 7, 1], [3, 3, 5], [0, 1, 2, 3, 4]]))
     assert split.train.tolist() == [2, 1, 3]
     assert pairs(split.validation) == [(0, 2), (1, 5), (2, 10)]
     assert pairs(split.test) == [(0, 3), (1, 6), (2, 11)]
@@ -36,11 +37,11 @@ def test_leave_one_out_by_hand():
 
 def test_leave_one_out_names_the_first_user_that_is_too_short():
     with pytest.raises(DataError, match=r"user 102 has 2 .* 2 user\(s\) are too short"):
-        leave_one_out(make_sequences([[1, 2, 3], [1, 2], [1]]), 0.1)
+        leave_one_out(make_sequences([[1, 2, 3], [1, 2], [1]]))
 
 
 def test_leave_one_out_goes_by_place_and_never_by_time():
-    split = leave_one_out(timed([[9, 1, 5, 3]]), 0.1)
+    split = leave_one_out(timed([[9, 1, 5, 3]]))
     assert (split.train.tolist(), pairs(split.validation)) == ([2], [(0, 2)])
 
 
@@ -248,8 +249,8 @@ def test_memory_mapped_histories_are_split_like_those_in_memory(tmp_path):
         np.save(tmp_path / f"{name}.npy", getattr(sequences, name))
         arrays[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
     mapped = replace(sequences, **arrays)
-    for split_by in (leave_one_out, by_time):
-        expected, found = split_by(sequences, 0.2), split_by(mapped, 0.2)
+    for split_by in (leave_one_out, partial(by_time, share=0.2)):
+        expected, found = split_by(sequences), split_by(mapped)
         assert found.train.tolist() == expected.train.tolist()
         assert pairs(found.validation) == pairs(expected.validation)
         assert pairs(found.test) == pairs(expected.test)

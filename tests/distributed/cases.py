@@ -18,6 +18,7 @@ from uniseq.backbones import SASRec
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.distributed import Share
 from uniseq.losses import BCELoss, InfoNCELoss, Triplets, UniformityLoss
+from uniseq.losses.base import reads_owned
 from uniseq.similarity import Cosine, Dot
 from uniseq.training.module import SequentialRecommender
 
@@ -84,29 +85,29 @@ class Step(nn.Module):
         return self.module.training_step(batch)
 
 
-def results(case: str, share: Share, wrap: Callable[[nn.Module], nn.Module]) -> dict:
+def results(case: str, share: Share | None, wrap: Callable[[nn.Module], nn.Module]) -> dict:
     """Losses, terms and gradients of the first steps, and the ranks after them."""
-    loss, similarity, options = CASES[case]
+    make_loss, similarity, options = CASES[case]
+    loss = make_loss()
     data = SequenceDataModule(
         ListSource(histories(), NUM_ITEMS),
         **{"batch_size": 14, "eval_batch_size": 5, "max_length": 6, **options},
     )
-    data.share = share
     torch.manual_seed(0)
     module = SequentialRecommender(
         backbone=SASRec(dim=8, heads=2, layers=1, max_length=6, dropout=0, attention_dropout=0),
         similarity=similarity(),
-        loss=loss(),
+        loss=loss,
         optimizer=partial(torch.optim.Adam, lr=0.01),
         num_items=NUM_ITEMS,
         start_token=data.empty_history,
         ks=(3,),
     )
     torch.nn.init.normal_(module.items.weight, std=0.3)
-    data.owned = getattr(module.loss, "reads_owned", False)
     model, optimizer = wrap(Step(module)), module.configure_optimizers()
     found = {"losses": [], "gradients": [], "sizes": []}
-    for batch in itertools.islice(data.train_dataloader(), STEPS):
+    batches = data.train_dataloader(owned=reads_owned(loss), share=share)
+    for batch in itertools.islice(batches, STEPS):
         value = model(batch)
         optimizer.zero_grad()
         value.backward()
@@ -117,7 +118,7 @@ def results(case: str, share: Share, wrap: Callable[[nn.Module], nn.Module]) -> 
     found["terms"] = module.epoch_means()
     module.eval().on_validation_epoch_start()
     with torch.no_grad():
-        for batch in data.val_dataloader():
+        for batch in data.val_dataloader(share):
             module.validation_step(batch)
     found["ranks"] = torch.cat([torch.stack([r.masked, r.unmasked], 1) for r in module.ranks])
     found["figures"] = module.figures("val")

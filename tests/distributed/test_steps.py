@@ -34,7 +34,7 @@ def shared(tmp_path_factory):
 
 
 def alone(case):
-    return results(case, Share(), lambda model: model)
+    return results(case, None, lambda model: model)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -79,8 +79,6 @@ def test_shares_are_equal_stretches_in_order():
         assert [row for rows in real for row in rows] == list(range(count))
         assert max(sums) - min(sums) <= 1
         assert all(rows for rows in taken) or count == 0
-    assert Share().of(5) == slice(0, 5)
-    assert Share().sums(torch.ones(5).numpy()) is None
 
 
 def test_dropout_differs_by_process_and_that_of_the_first_is_one_process_s(monkeypatch):

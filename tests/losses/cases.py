@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from uniseq.losses import Objective, Triplets
+from uniseq.losses import Loss, Triplets
 
 
 def random_triplets(
@@ -42,7 +42,7 @@ def vectors(triplets: Triplets) -> tuple[Tensor, Tensor, Tensor]:
     return triplets.history, triplets.positive, triplets.negatives
 
 
-def objective_with_gradients(objective: Objective, triplets: Triplets) -> list[Tensor]:
+def objective_with_gradients(objective: Loss, triplets: Triplets) -> list[Tensor]:
     """The total and its gradients with respect to histories, positives and negatives."""
     leaves = [x.detach().clone().requires_grad_() for x in vectors(triplets)]
     total = objective(

@@ -1,6 +1,5 @@
 """The LightningModule: composition, training on made-up data, and the metrics it fills."""
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +10,7 @@ from tests.backbones.cases import DIM, sasrec
 from tests.losses.cases import relative_error
 from tests.reference_models import ReferenceSASRec, ReferenceUniformity, unit
 from uniseq.backbones import SASRec
-from uniseq.batch import RankingBatch, SequenceBatch
+from uniseq.batch import Histories, RankingBatch, TrainingBatch
 from uniseq.losses import BCELoss, UniformityLoss
 from uniseq.similarity import Cosine, Dot
 from uniseq.training.module import SequentialRecommender
@@ -37,10 +36,10 @@ def recommender(similarity=None, backbone=None, loss=None, num_items=NUM_ITEMS, 
 
 
 def training_batch(all_positions, num_negatives=2):
-    plain = SequenceBatch.from_histories(HISTORIES)
+    plain = Histories.from_histories(HISTORIES)
     count = len(plain.items) if all_positions else len(HISTORIES)
     generator = torch.Generator().manual_seed(0)
-    return replace(
+    return TrainingBatch(
         plain,
         targets=torch.randint(NUM_ITEMS, (count,), generator=generator),
         negatives=torch.randint(NUM_ITEMS, (count, num_negatives), generator=generator),
@@ -100,15 +99,32 @@ def test_cosine_triplets_and_items_have_unit_norm_and_dot_ones_their_own():
         assert is_one.all() if similarity.unit else not is_one.any()
 
 
+@ALL_POSITIONS
+def test_a_backbone_is_handed_the_histories_and_nothing_else_of_the_batch(all_positions):
+    given = []
+
+    class Own(torch.nn.Module):
+        dim = DIM
+
+        def forward(self, histories, embedded, all_positions):
+            given.append((histories, all_positions))
+            return embedded if all_positions else embedded[histories.offsets[1:] - 1]
+
+    module, batch = recommender(backbone=Own()), training_batch(all_positions)
+    module.triplets(batch)
+    module(batch.histories)
+    assert given == [(batch.histories, all_positions), (batch.histories, False)]
+
+
 @pytest.mark.parametrize("similarity", [Cosine(), Dot()], ids=["cosine", "dot"])
 def test_inference_gives_the_vectors_that_are_trained(similarity):
     module = recommender(similarity)
     for all_positions in (False, True):
         batch = training_batch(all_positions)
         vectors = module.triplets(batch).history
-        last = vectors[batch.offsets[1:] - 1] if all_positions else vectors
+        last = vectors[batch.histories.offsets[1:] - 1] if all_positions else vectors
         torch.testing.assert_close(
-            module(SequenceBatch.from_histories(HISTORIES)), last, rtol=1e-4, atol=1e-5
+            module(Histories.from_histories(HISTORIES)), last, rtol=1e-4, atol=1e-5
         )
 
 
@@ -128,9 +144,9 @@ def test_gradients_reach_every_parameter(similarity, all_positions):
         name for name, p in module.named_parameters() if p.grad is None or not p.grad.norm() > 0
     ]
     assert silent == []
-    touched = {*batch.items.tolist(), *batch.targets.tolist(), *batch.negatives.flatten().tolist()}
+    touched = torch.cat([batch.histories.items, batch.targets, batch.negatives.flatten()])
     rows = module.items.weight.grad.abs().amax(-1) > 0
-    assert rows.nonzero().flatten().tolist() == sorted(touched)
+    assert rows.nonzero().flatten().tolist() == touched.unique().tolist()
 
 
 @ALL_POSITIONS
@@ -185,14 +201,14 @@ def test_items_are_drawn_small():
 
 def test_validation_and_test_rank_the_targets_against_all_items():
     module = recommender(Dot())
-    plain = SequenceBatch.from_histories(HISTORIES)
+    plain = Histories.from_histories(HISTORIES)
     with torch.no_grad():
         scores = module(plain) @ module.item_vectors().T
     order = scores.argsort(dim=-1, descending=True)
     # The best, second and third item of three users. The second user has had the best one: it
     # is masked and their target moves up.
     targets = torch.stack([order[0, 0], order[1, 1], order[2, 2]])
-    batch = RankingBatch(replace(plain, targets=targets), torch.tensor([1]), order[1, :1])
+    batch = RankingBatch(plain, targets, torch.tensor([1]), order[1, :1])
     for stage, step, start in (
         ("val", module.validation_step, module.on_validation_epoch_start),
         ("test", module.test_step, module.on_test_epoch_start),
@@ -218,10 +234,10 @@ def successor_batch(generator, successor, size=64):
         while len(history) < length:
             history.append(int(successor[history[-1]]))
         histories.append(history)
-    plain = SequenceBatch.from_histories(histories)
+    plain = Histories.from_histories(histories)
     targets = torch.tensor([int(successor[history[-1]]) for history in histories])
     shift = torch.randint(1, len(successor), (size, 3), generator=generator)
-    return replace(plain, targets=targets, negatives=(targets[:, None] + shift) % len(successor))
+    return TrainingBatch(plain, targets, (targets[:, None] + shift) % len(successor))
 
 
 @pytest.mark.parametrize("similarity", [Cosine(), Dot()], ids=["cosine", "dot"])
@@ -243,5 +259,5 @@ def test_training_learns_which_item_follows_which(similarity):
     assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:3])
     held_out = successor_batch(generator, successor, size=200)
     with torch.no_grad():
-        scores = module.eval()(held_out) @ module.item_vectors().T
+        scores = module.eval()(held_out.histories) @ module.item_vectors().T
     assert (scores.argmax(-1) == held_out.targets).double().mean() > 0.95

@@ -13,7 +13,7 @@ from tests.backbones.cases import sasrec
 from tests.config_runs import TINY, composed
 from tests.data.cases import ListSource, make_sequences
 from uniseq.backbones import SASRec
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories
 from uniseq.config.recipes import recipe
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.data.sequences import Sequences
@@ -121,11 +121,10 @@ def module_with_token(num_items, backbone=None, loss=None):
 @pytest.mark.parametrize("loss", [None, InfoNCELoss(mask="user")], ids=["uniform", "infonce"])
 def test_the_start_token_is_trained_and_never_ranked(loss):
     data = SequenceDataModule(ListSource([[0, 1, 2, 3, 4], [5, 6, 7]]), empty_history=True)
-    data.owned = loss is not None
     module = module_with_token(data.sequences.num_items, loss=loss)
-    (batch,) = data.train_dataloader()
+    (batch,) = data.train_dataloader(owned=loss is not None)
     token = module.num_items
-    assert token in batch.items.tolist()
+    assert token in batch.histories.items.tolist()
     triplets = module.triplets(batch)
     assert triplets.items.shape[0] == token
     module.training_step(batch).backward()
@@ -138,9 +137,9 @@ def test_the_start_token_stands_for_an_empty_history():
     # All empty histories are read alike, and as their token says.
     module = module_with_token(9, SASRec(dim=8, layers=1, max_length=5)).eval()
     with torch.no_grad():
-        alone = module(SequenceBatch.from_histories([[9]]))
-        beside = module(SequenceBatch.from_histories([[1, 2, 3], [9], [9]]))
+        alone = module(Histories.from_histories([[9]]))
+        beside = module(Histories.from_histories([[1, 2, 3], [9], [9]]))
         module.items.weight[9] = module.items.weight[1]
-        as_item = module(SequenceBatch.from_histories([[9], [1]]))
+        as_item = module(Histories.from_histories([[9], [1]]))
     torch.testing.assert_close(beside[1:], alone.expand(2, -1), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(as_item[0], as_item[1])

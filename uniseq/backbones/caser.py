@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from uniseq.backbones.kernels.dropout import dropout_masks
 from uniseq.backbones.kernels.windows import HorizontalFilters
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories
 from uniseq.embedding.table import Table
 from uniseq.errors import require_positive, require_rate
 
@@ -93,13 +93,13 @@ class Caser(nn.Module):
         return self.horizontal[begin : begin + height]
 
     def forward(
-        self, batch: SequenceBatch, embedded: Tensor, *, all_positions: bool = False
+        self, histories: Histories, embedded: Tensor, *, all_positions: bool = False
     ) -> Tensor:
         """Vectors of the histories, or of all their prefixes.
 
         Args:
-            batch: the histories.
-            embedded: the embeddings of ``batch.items``. Shape (T, d).
+            histories: B of them.
+            embedded: the embeddings of ``histories.items``. Shape (T, d).
             all_positions: whether every prefix gets a vector.
 
         Returns:
@@ -108,13 +108,13 @@ class Caser(nn.Module):
         Raises:
             ValueError: when a user has no embedding.
         """
-        features = self._features(batch.lengths, embedded, all_positions)
+        features = self._features(histories.lengths, embedded, all_positions)
         if self.training and self.dropout:
             mask = dropout_masks([tuple(features.shape)], self.dropout, features)[0]
             features = features * mask
         z: Tensor = self.out(features)  # (R, d)
         if self.user is not None:
-            users = batch.users
+            users = histories.users
             # A look at the numbers makes another device wait, and that one checks them itself.
             if users.device.type == "cpu" and users.max() >= self.user.num_embeddings:
                 raise ValueError(
@@ -122,7 +122,7 @@ class Caser(nn.Module):
                     f"{self.user.num_embeddings}; use null to serve new users"
                 )
             if all_positions:
-                lengths = torch.from_numpy(batch.lengths).to(users.device)
+                lengths = torch.from_numpy(histories.lengths).to(users.device)
                 users = users.repeat_interleave(lengths)
             z = self.join(torch.cat([z.relu(), self.user(users)], 1))
         return z.relu() if self.relu else z

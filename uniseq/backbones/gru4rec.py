@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from uniseq.backbones.kernels.dropout import dropout_masks
 from uniseq.backbones.kernels.gru import GRULayer
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories
 from uniseq.errors import require_positive, require_rate
 
 
@@ -46,20 +46,20 @@ class GRU4Rec(nn.Module):
         self.apply(_initialise)
 
     def forward(
-        self, batch: SequenceBatch, embedded: Tensor, *, all_positions: bool = False
+        self, histories: Histories, embedded: Tensor, *, all_positions: bool = False
     ) -> Tensor:
         """Vectors of the histories, or of all their prefixes.
 
         Args:
-            batch: the histories.
-            embedded: the embeddings of ``batch.items``. Shape (T, d).
+            histories: B of them.
+            embedded: the embeddings of ``histories.items``. Shape (T, d).
             all_positions: whether every prefix gets a vector.
 
         Returns:
             Shape (B, d), or (T, d) for all positions.
         """
-        order, place, before, sizes = _by_time(batch.lengths)
-        ends = place if all_positions else place[np.cumsum(batch.lengths) - 1]
+        order, place, before, sizes = _by_time(histories.lengths)
+        ends = place if all_positions else place[np.cumsum(histories.lengths) - 1]
         source, previous, wanted = (
             torch.from_numpy(rows).to(embedded.device) for rows in (order, before, ends)
         )

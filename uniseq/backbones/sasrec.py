@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from uniseq.backbones.kernels.attention import CausalAttention, LastAttention
 from uniseq.backbones.kernels.dropout import dropout_masks
 from uniseq.backbones.kernels.packing import Packing, pack
-from uniseq.batch import SequenceBatch
+from uniseq.batch import Histories
 from uniseq.errors import ConfigError, require_positive, require_rate
 
 
@@ -82,13 +82,13 @@ class SASRec(nn.Module):
         self.apply(_initialise)
 
     def forward(
-        self, batch: SequenceBatch, embedded: Tensor, *, all_positions: bool = False
+        self, histories: Histories, embedded: Tensor, *, all_positions: bool = False
     ) -> Tensor:
         """Vectors of the histories, or of all their prefixes.
 
         Args:
-            batch: the histories, none longer than ``max_length``.
-            embedded: the embeddings of ``batch.items``. Shape (T, d).
+            histories: B of them, none longer than ``max_length``.
+            embedded: the embeddings of ``histories.items``. Shape (T, d).
             all_positions: whether every prefix gets a vector.
 
         Returns:
@@ -104,12 +104,12 @@ class SASRec(nn.Module):
                 "end differs from prefix to prefix and cannot share a pass; "
                 "use positions=start for all positions",
             )
-        if batch.lengths.max() > self.max_length:
+        if histories.lengths.max() > self.max_length:
             raise ValueError(
-                f"a history has {batch.lengths.max()} items, more than max_length="
+                f"a history has {histories.lengths.max()} items, more than max_length="
                 f"{self.max_length}: keep its last ones"
             )
-        packing = pack(batch.lengths, embedded)
+        packing = pack(histories.lengths, embedded)
         position = packing.from_start if self.positions == "start" else packing.from_end
         x: Tensor = embedded.index_select(0, packing.source)  # (P, d)
         x = x.add_(self.position.weight.index_select(0, position))

@@ -3,9 +3,9 @@
 A config names classes, and records bring configs of strangers, so a node's key decides what its
 ``_target_`` may be:
 
-- At the top the kind is the one in :func:`kind_at`: at ``loss`` an objective, at ``trainer`` a
+- At the top the kind is the one in :func:`kind_at`: at ``loss`` a loss, at ``trainer`` a
   Lightning trainer. Below, it is the annotation of the parameter that takes the node, so that
-  ``loss.rec: Objective`` takes an objective. A parameter without one takes nothing built.
+  ``loss.rec: Loss`` takes a loss. A parameter without one takes nothing built.
 - A class is of a kind when it inherits from it; of a protocol's kind also when it is made like one,
   see :mod:`uniseq.config.protocols`.
 - A function or class method is a factory of a kind when its return annotation is of that kind.
@@ -63,14 +63,14 @@ def _top() -> dict[str, Any]:
     from torch.optim.lr_scheduler import LRScheduler
 
     from uniseq.backbones.base import Backbone
-    from uniseq.losses.base import Objective
+    from uniseq.losses.base import Loss
     from uniseq.ranking.gains import Gain
     from uniseq.similarity import Similarity
 
     return {
         "backbone": Backbone,
         "similarity": Similarity,
-        "loss": Objective,
+        "loss": Loss,
         "dataset": LightningDataModule,
         "optimizer": Callable[..., Optimizer],
         "scheduler": Callable[..., LRScheduler],

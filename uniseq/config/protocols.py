@@ -30,10 +30,11 @@ def is_of(given: type, base: type) -> bool:
 
 
 def is_call_of(function: Any, base: type) -> bool:
-    """Whether a function is what a protocol with a mere ``__call__`` asks for."""
+    """Whether a function is what a protocol asks for that has but a ``__call__`` and defaults."""
     if not inspect.isfunction(function) or not is_protocol(base) or is_pythons(function.__module__):
         return False
-    if methods(base) != ["__call__"] or vars(base).get("__annotations__"):
+    attributes = vars(base).get("__annotations__", {})
+    if methods(base) != ["__call__"] or not all(hasattr(base, name) for name in attributes):
         return False
     return _is_meant(function, vars(base)["__call__"], base, bound=True)
 

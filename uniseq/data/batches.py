@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from uniseq.batch import RankingBatch, SequenceBatch
+from uniseq.batch import Histories, RankingBatch, TrainingBatch
 from uniseq.data.negatives import Negatives
 from uniseq.data.samples import Samples
 from uniseq.data.sequences import Sequences, take_ranges
@@ -54,7 +54,7 @@ class EpochBatches(Sampler[Draw]):
             yield Draw((self._seed, self._epoch, number), chosen)
 
 
-class TrainingBatches(Dataset[SequenceBatch]):
+class TrainingBatches(Dataset[TrainingBatch]):
     """Builds training batches; indexed by a :class:`Draw`.
 
     Args:
@@ -63,8 +63,9 @@ class TrainingBatches(Dataset[SequenceBatch]):
         negatives: draws the negatives.
         count: K, negatives a triplet.
         owned: whether batches tell which users have which of the batch's targets.
-        share: histories that fall to this process. The triplets are the whole batch's in each:
-            they are drawn alike by all, and their vectors are looked up in each one's item table.
+        share: histories that fall to this process; None where it is the only one. The triplets
+            are the whole batch's in each: they are drawn alike by all, and their vectors are
+            looked up in each one's item table.
     """
 
     def __init__(
@@ -82,23 +83,27 @@ class TrainingBatches(Dataset[SequenceBatch]):
         self._negatives = negatives
         self._count = count
         self._owned = owned
-        self._share = share or Share()
+        self._share = share
 
-    def __getitem__(self, draw: Draw) -> SequenceBatch:
+    def __getitem__(self, draw: Draw) -> TrainingBatch:
         users, starts, lengths, places = self._samples.locate(draw.samples)
-        owners = np.repeat(users, lengths) if self._samples.all_positions else users  # (R,)
+        all_positions = self._samples.all_positions
+        owners = np.repeat(users, lengths) if all_positions else users  # (R,)
         targets = self._items[places]
         rng = np.random.Generator(np.random.SFC64(draw.seed))
-        own = self._share.of(len(users))
-        return _batch(
-            self._read(starts[own], lengths[own]),
-            lengths[own],
-            targets,
-            self._negatives.draw(rng, owners, self._count),  # (R, K)
-            users[own],
-            self._samples.all_positions,
-            _owned(self._sequences, owners, targets) if self._owned else None,
-            self._share.sums(lengths if self._samples.all_positions else np.ones_like(lengths)),
+        negatives = self._negatives.draw(rng, owners, self._count)  # (R, K)
+        shares = None
+        if self._share is not None:
+            shares = self._share.sums(lengths if all_positions else np.ones_like(lengths))
+            own = self._share.of(len(users))
+            users, starts, lengths = users[own], starts[own], lengths[own]
+        return TrainingBatch(
+            histories=_histories(self._read(starts, lengths), lengths, users),
+            targets=torch.from_numpy(targets).long(),
+            negatives=torch.from_numpy(negatives),
+            all_positions=all_positions,
+            owned=_owned(self._sequences, owners, targets) if self._owned else None,
+            shares=shares,
         )
 
     def _read(self, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -134,7 +139,7 @@ class RankingBatches(Dataset[RankingBatch]):
         sequences: the histories.
         held_out: whom to rank for, and which of their items.
         max_length: most recent items that a history keeps; the seen items are always all.
-        share: users of each range that fall to this process.
+        share: users of each range that fall to this process; None where it is the only one.
     """
 
     def __init__(
@@ -144,15 +149,21 @@ class RankingBatches(Dataset[RankingBatch]):
         max_length: int,
         share: Share | None = None,
     ) -> None:
-        self._share = share or Share()
         self._sequences = sequences
         self._held_out = held_out
         self._max_length = max_length
+        self._share = share
+
+    def whole(self) -> "RankingBatches":
+        """Those of all processes together."""
+        return RankingBatches(self._sequences, self._held_out, self._max_length)
 
     def __getitem__(self, rows: range) -> RankingBatch:
         sequences = self._sequences
-        shares = self._share.sums(np.ones(len(rows), dtype=np.int64))
-        rows = rows[self._share.of(len(rows))]
+        shares = None
+        if self._share is not None:
+            shares = self._share.sums(np.ones(len(rows), dtype=np.int64))
+            rows = rows[self._share.of(len(rows))]
         users = self._held_out.users[rows.start : rows.stop]
         targets = self._held_out.places[rows.start : rows.stop]
         begins = sequences.offsets[users]
@@ -162,38 +173,20 @@ class RankingBatches(Dataset[RankingBatch]):
             np.repeat(np.arange(len(users)), whole) * sequences.num_items
             + take_ranges(sequences.items, begins, whole)
         )
+        items = take_ranges(sequences.items, targets - lengths, lengths)
         return RankingBatch(
-            sequences=_batch(
-                take_ranges(sequences.items, targets - lengths, lengths),
-                lengths,
-                sequences.items[targets],
-                np.empty((len(users), 0), dtype=np.int64),
-                users,
-                shares=shares,
-            ),
+            histories=_histories(items, lengths, users),
+            targets=torch.from_numpy(sequences.items[targets]).long(),
             seen_rows=torch.from_numpy(seen // sequences.num_items),
             seen_items=torch.from_numpy(seen % sequences.num_items),
+            shares=shares,
         )
 
 
-def _batch(
-    items: np.ndarray,
-    lengths: np.ndarray,
-    targets: np.ndarray,
-    negatives: np.ndarray,
-    users: np.ndarray,
-    all_positions: bool = False,
-    owned: torch.Tensor | None = None,
-    shares: tuple[int, ...] | None = None,
-) -> SequenceBatch:
-    return SequenceBatch(
+def _histories(items: np.ndarray, lengths: np.ndarray, users: np.ndarray) -> Histories:
+    return Histories(
         items=torch.from_numpy(items).long(),
         offsets=torch.from_numpy(np.concatenate(([0], np.cumsum(lengths)))),
         lengths=lengths,
-        targets=torch.from_numpy(targets).long(),
-        negatives=torch.from_numpy(negatives),
         users=torch.from_numpy(users),
-        all_positions=all_positions,
-        owned=owned,
-        shares=shares,
     )

@@ -1,15 +1,15 @@
 """One data module for every data set: the source is what differs."""
 
 import math
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from typing import Literal, TypeVar
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from uniseq.batch import RankingBatch, SequenceBatch
+from uniseq.batch import RankingBatch, TrainingBatch
 from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
 from uniseq.data.negatives import Negatives
 from uniseq.data.samples import Prefixes, Samples, WholeSequences
@@ -19,16 +19,7 @@ from uniseq.data.split import HeldOut, Split, by_time, leave_one_out, sample_use
 from uniseq.distributed import Share
 from uniseq.errors import ConfigError, DataError, require_positive
 
-Batch = TypeVar("Batch")
-
-SCHEMES: dict[str, Callable[[Sequences, np.ndarray, int, bool], Samples]] = {
-    "prefixes": Prefixes,
-    "sequences": WholeSequences,
-}
-SPLITS: dict[str, Callable[[Sequences, float], Split]] = {
-    "leave_one_out": leave_one_out,
-    "time": by_time,
-}
+Choice = TypeVar("Choice")
 
 
 class SequenceDataModule(LightningDataModule):
@@ -90,14 +81,17 @@ class SequenceDataModule(LightningDataModule):
             eval_batch_size=eval_batch_size,
             eval_users=1 if eval_users is None else eval_users,
         )
-        choices = {
-            "samples": (samples, list(SCHEMES)),
-            "split": (split, list(SPLITS)),
-            "repeats": (repeats, ["keep", "drop"]),
+        schemes: dict[str, Callable[[Sequences, np.ndarray], Samples]] = {
+            "prefixes": partial(Prefixes, max_length=max_length, empty_history=empty_history),
+            "sequences": partial(WholeSequences, max_length=max_length),
         }
-        for key, (value, known) in choices.items():
-            if value not in known:
-                raise ConfigError(key, f"must be one of {', '.join(known)}, not {value!r}")
+        splits: dict[str, Callable[[Sequences], Split]] = {
+            "leave_one_out": leave_one_out,
+            "time": partial(by_time, share=held_out_share),
+        }
+        self._make_samples = _choose("samples", samples, schemes)
+        self._make_split = _choose("split", split, splits)
+        self._drops_repeats = _choose("repeats", repeats, {"keep": False, "drop": True})
         if not 0 <= negatives_power < math.inf:
             raise ConfigError("negatives_power", f"must be 0 or more, not {negatives_power}")
         if empty_history and samples != "prefixes":
@@ -110,30 +104,25 @@ class SequenceDataModule(LightningDataModule):
             raise ConfigError("seed", f"must be 0 or more, not {seed}")
         self.source = source
         self.batch_size = batch_size
-        self.samples = samples
         self.max_length = max_length
         self.negatives = negatives
         self.negatives_power = negatives_power
         self.empty_history = empty_history
-        self.repeats = repeats
-        self.split_by = split
         self.held_out_share = held_out_share
         self.eval_batch_size = eval_batch_size
         self.eval_users = eval_users
         self.seed = seed
-        self.owned = False  # set where the objective asks for `Triplets.owned`
-        self.share = Share()  # set where several processes share each batch
 
     @cached_property
     def sequences(self) -> Sequences:
         """The histories, loaded on first use."""
         sequences = self.source.load()
-        return sequences if self.repeats == "keep" else without_repeats(sequences)
+        return without_repeats(sequences) if self._drops_repeats else sequences
 
     @cached_property
     def split(self) -> Split:
         """What trains, validates and tests, from the first use on."""
-        split = SPLITS[self.split_by](self.sequences, self.held_out_share)
+        split = self._make_split(self.sequences)
         if self.eval_users is None:
             return split
         return Split(
@@ -150,16 +139,21 @@ class SequenceDataModule(LightningDataModule):
     def _training_parts(self) -> Iterator[np.ndarray]:
         return take_parts(self.sequences.items, self.sequences.offsets, self.split.train)
 
-    def train_dataloader(self) -> DataLoader[SequenceBatch]:
+    def train_dataloader(
+        self, *, owned: bool = False, share: Share | None = None
+    ) -> DataLoader[TrainingBatch]:
         """Shuffled training batches.
+
+        Args:
+            owned: whether they tell which users have which targets, for a loss that asks for
+                ``Triplets.owned``.
+            share: what falls to this process of each batch; None where it is the only one.
 
         Raises:
             DataError: when there is no training sample, or no negative for some user.
         """
         sequences = self.sequences
-        samples = SCHEMES[self.samples](
-            sequences, self.split.train, self.max_length, self.empty_history
-        )
+        samples = self._make_samples(sequences, self.split.train)
         if not len(samples):
             raise DataError(
                 sequences.name,
@@ -170,19 +164,17 @@ class SequenceDataModule(LightningDataModule):
         for items in self._training_parts():
             counts += np.bincount(items, minlength=sequences.num_items)
         negatives = Negatives(sequences, counts, self.negatives_power)
-        batches = TrainingBatches(
-            sequences, samples, negatives, self.negatives, self.owned, self.share
-        )
+        batches = TrainingBatches(sequences, samples, negatives, self.negatives, owned, share)
         sampler = EpochBatches(samples, self.batch_size, self.seed)
-        return DataLoader(batches, batch_size=None, sampler=sampler, collate_fn=_unchanged)
+        return DataLoader(batches, batch_size=None, sampler=sampler)
 
-    def val_dataloader(self) -> DataLoader[RankingBatch]:
+    def val_dataloader(self, share: Share | None = None) -> DataLoader[RankingBatch]:
         """The users of the validation part, each with their held-out item as target."""
-        return self.ranking(self.split.validation, self.share)
+        return self.ranking(self.split.validation, share)
 
-    def test_dataloader(self) -> DataLoader[RankingBatch]:
+    def test_dataloader(self, share: Share | None = None) -> DataLoader[RankingBatch]:
         """The users of the test part, each with their held-out item as target."""
-        return self.ranking(self.split.test, self.share)
+        return self.ranking(self.split.test, share)
 
     def ranking(self, held_out: HeldOut, share: Share | None = None) -> DataLoader[RankingBatch]:
         """The users of a part, those of a share of each batch only where one is given."""
@@ -192,8 +184,11 @@ class SequenceDataModule(LightningDataModule):
             for start in range(0, count, self.eval_batch_size)
         ]
         batches = RankingBatches(self.sequences, held_out, self.max_length, share)
-        return DataLoader(batches, batch_size=None, sampler=rows, collate_fn=_unchanged)
+        return DataLoader(batches, batch_size=None, sampler=rows)
 
 
-def _unchanged(batch: Batch) -> Batch:
-    return batch
+def _choose(key: str, name: str, choices: Mapping[str, Choice]) -> Choice:
+    """What a name of the config stands for."""
+    if name not in choices:
+        raise ConfigError(key, f"must be one of {', '.join(choices)}, not {name!r}")
+    return choices[name]

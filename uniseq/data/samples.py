@@ -5,7 +5,6 @@ from typing import Protocol
 import numpy as np
 
 from uniseq.data.sequences import Sequences, ranges
-from uniseq.errors import ConfigError
 
 
 class Samples(Protocol):
@@ -99,23 +98,11 @@ class WholeSequences:
         sequences: the histories, held-out interactions included.
         train: interactions of each user that train. Shape (U,).
         max_length: most recent items that a history keeps.
-        empty_history: must be false: histories of one pass share their items.
-
-    Raises:
-        ConfigError: when empty histories are asked for.
     """
 
     all_positions = True
 
-    def __init__(
-        self,
-        sequences: Sequences,
-        train: np.ndarray,
-        max_length: int,
-        empty_history: bool = False,
-    ) -> None:
-        if empty_history:
-            raise ConfigError("empty_history", "needs samples=prefixes")
+    def __init__(self, sequences: Sequences, train: np.ndarray, max_length: int) -> None:
         inputs = train - 1
         self._users = np.flatnonzero(inputs > 0)
         self._lengths = np.minimum(inputs[self._users], max_length)

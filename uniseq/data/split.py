@@ -42,12 +42,11 @@ class Split:
     test: HeldOut
 
 
-def leave_one_out(sequences: Sequences, share: float) -> Split:
+def leave_one_out(sequences: Sequences) -> Split:
     """The last interaction of each user tests, the last but one validates, the others train.
 
     Args:
         sequences: the histories.
-        share: not used; it belongs to :func:`by_time`.
 
     Raises:
         DataError: naming the first user whose history is too short.

@@ -1,6 +1,6 @@
-"""Objectives: pure functions of one batch's vectors, importable alone."""
+"""Losses: pure functions of one batch's vectors, importable alone."""
 
-from uniseq.losses.base import Objective, Triplets
+from uniseq.losses.base import Loss, Triplets
 from uniseq.losses.bce import BCELoss, loss_bce
 from uniseq.losses.bpr import BPRLoss, loss_bpr
 from uniseq.losses.gaussian import loss_het, loss_hom
@@ -11,7 +11,7 @@ __all__ = [
     "BCELoss",
     "BPRLoss",
     "InfoNCELoss",
-    "Objective",
+    "Loss",
     "Triplets",
     "UniformityLoss",
     "loss_bce",

@@ -1,4 +1,4 @@
-"""What every objective takes and gives."""
+"""Losses: what each takes and gives."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,12 +17,12 @@ class Triplets:
         history: h'. Shape (R, d).
         positive: i'. Shape (R, d).
         negatives: j'. Shape (R, K, d).
-        items: the whole item table, raw (not mapped by the similarity); for objectives whose
-            ``reads_items`` is not false. Shape (N, d).
+        items: the whole item table, raw (not mapped by the similarity); for losses that
+            read it, see :class:`Loss`. Shape (N, d).
         targets: ids of the positives, rows of ``items``. Shape (R,).
         unit: whether history, positive and negatives are of unit norm already.
         owned: whether the user of triplet r has the positive of triplet c, its own included;
-            only for objectives whose ``reads_owned`` asks for it. Shape (R, R).
+            only for losses that ask for it, see :class:`Loss`. Shape (R, R).
     """
 
     history: Tensor
@@ -33,22 +33,37 @@ class Triplets:
     unit: bool = False
     owned: Tensor | None = None
 
+    def scores(self) -> tuple[Tensor, Tensor]:
+        """Inner products of the histories with their positives (R,) and negatives (R, K)."""
+        positive = (self.history * self.positive).sum(-1)  # (R,)
+        negatives = (self.history[:, None] * self.negatives).sum(-1)  # (R, K)
+        return positive, negatives
 
-class Objective(Protocol):
+
+class Loss(Protocol):
     """A loss over one batch of triplets.
 
-    One that needs ``Triplets.owned`` says so by an attribute ``reads_owned`` that is true, and one
-    that never looks at ``Triplets.items`` by ``reads_items`` that is false: of a large table only
-    the rows in the batch are then up to date.
+    A class of one's own needs neither attribute: what it does not say is as it stands here.
+
+    Attributes:
+        reads_items: whether it may look at ``Triplets.items``. Where it never does, only the rows
+            in the batch of a large table are brought up to date.
+        reads_owned: whether it needs ``Triplets.owned``, which is None otherwise.
     """
+
+    reads_items: bool = True
+    reads_owned: bool = False
 
     def __call__(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, a scalar, and its named terms, unweighted, for the log."""
         ...
 
 
-def scores(triplets: Triplets) -> tuple[Tensor, Tensor]:
-    """Inner products of the histories with their positives (R,) and negatives (R, K)."""
-    positive = (triplets.history * triplets.positive).sum(-1)  # (R,)
-    negatives = (triplets.history[:, None] * triplets.negatives).sum(-1)  # (R, K)
-    return positive, negatives
+def reads_items(loss: Loss | None) -> bool:
+    """Whether a loss may look at ``Triplets.items``; None does not."""
+    return loss is not None and getattr(loss, "reads_items", Loss.reads_items)
+
+
+def reads_owned(loss: Loss | None) -> bool:
+    """Whether a loss needs ``Triplets.owned``; None does not."""
+    return loss is not None and getattr(loss, "reads_owned", Loss.reads_owned)

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uniseq.losses.base import Triplets, scores
+from uniseq.losses.base import Triplets
 
 
 def loss_bce(positive: Tensor, negatives: Tensor) -> Tensor:
@@ -27,8 +27,9 @@ class BCELoss(nn.Module):
     """L_rec as pointwise binary cross-entropy, see :func:`loss_bce`."""
 
     reads_items = False
+    reads_owned = False
 
     def forward(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and itself as the term ``rec``."""
-        rec = loss_bce(*scores(triplets))
+        rec = loss_bce(*triplets.scores())
         return rec, {"rec": rec}

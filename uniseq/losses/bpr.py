@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uniseq.losses.base import Triplets, scores
+from uniseq.losses.base import Triplets
 
 
 def loss_bpr(positive: Tensor, negatives: Tensor) -> Tensor:
@@ -26,8 +26,9 @@ class BPRLoss(nn.Module):
     """L_rec as pairwise ranking, see :func:`loss_bpr`."""
 
     reads_items = False
+    reads_owned = False
 
     def forward(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and itself as the term ``rec``."""
-        rec = loss_bpr(*scores(triplets))
+        rec = loss_bpr(*triplets.scores())
         return rec, {"rec": rec}

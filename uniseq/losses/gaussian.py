@@ -26,7 +26,8 @@ def loss_hom(x: Tensor, t: float = 2.0, *, unordered: bool = True) -> Tensor:
     Returns:
         A scalar: a sum over pairs, not divided.
     """
-    others: Tensor = _PairsWithin.apply(at_least_float32(x), t)  # type: ignore[no-untyped-call]
+    with without_autocast(x):
+        others: Tensor = _PairsWithin.apply(at_least_float32(x), t)  # type: ignore[no-untyped-call]
     # The pairs a = b add exactly n and no gradient; rounding would make it another number.
     return others / 2 if unordered else others + x.shape[:-1].numel()
 
@@ -42,9 +43,10 @@ def loss_het(history: Tensor, negatives: Tensor, t: float = 2.0) -> Tensor:
     Returns:
         A scalar: a sum over n·m pairs, not divided.
     """
-    total: Tensor = _PairsBetween.apply(  # type: ignore[no-untyped-call]
-        at_least_float32(history), at_least_float32(negatives), t
-    )
+    with without_autocast(history):
+        total: Tensor = _PairsBetween.apply(  # type: ignore[no-untyped-call]
+            at_least_float32(history), at_least_float32(negatives), t
+        )
     return total
 
 
@@ -99,5 +101,4 @@ def _potentials(x: Tensor, y: Tensor, t: float) -> Tensor:
     square_x, square_y = x.square().sum(-1, keepdim=True), y.square().sum(-1, keepdim=True)
     left = torch.cat([x * (2 * t), square_x * -t, torch.full_like(square_x, -t)], dim=-1)
     right = torch.cat([y, torch.ones_like(square_y), square_y], dim=-1)
-    with without_autocast(x):
-        return (left @ right.mT).clamp_max_(0.0).exp_()
+    return (left @ right.mT).clamp_max_(0.0).exp_()

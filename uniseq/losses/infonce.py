@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from uniseq.errors import ConfigError
-from uniseq.losses.base import Triplets, scores
+from uniseq.losses.base import Triplets
 from uniseq.precision import at_least_float32, without_autocast
 
 
@@ -74,7 +74,7 @@ class InfoNCELoss(nn.Module):
         Raises:
             ValueError: when the users' items are to be masked and the triplets do not tell them.
         """
-        positive, sampled = scores(triplets)
+        positive, sampled = triplets.scores()
         if self.in_batch:
             logits = torch.cat([self._batch_scores(triplets), sampled], 1)  # (R, R + K)
             labels = torch.arange(len(logits), device=logits.device)
@@ -86,7 +86,7 @@ class InfoNCELoss(nn.Module):
 
     def _batch_scores(self, triplets: Triplets) -> Tensor:
         """Scores of every history with every positive, false negatives left out. Shape (R, R)."""
-        history, positive = (at_least_float32(x) for x in (triplets.history, triplets.positive))
+        history, positive = map(at_least_float32, (triplets.history, triplets.positive))
         with without_autocast(history):
             products = history @ positive.mT
         if self.mask == "none":

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from uniseq.errors import ConfigError
-from uniseq.losses.base import Objective, Triplets
+from uniseq.losses.base import Loss, Triplets, reads_items, reads_owned
 from uniseq.losses.gaussian import loss_het, loss_hom
 
 Pairs = Literal["literal", "separate"]
@@ -63,7 +63,7 @@ class UniformityLoss(nn.Module):
 
     def __init__(
         self,
-        rec: Objective | None,
+        rec: Loss | None,
         beta: float = 0.05,
         beta1: float | None = None,
         beta2: float | None = None,
@@ -72,6 +72,7 @@ class UniformityLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.rec = rec
+        self.reads_items, self.reads_owned = reads_items(rec), reads_owned(rec)
         self.beta1 = beta if beta1 is None else beta1
         self.beta2 = beta if beta2 is None else beta2
         self.t = t
@@ -85,16 +86,6 @@ class UniformityLoss(nn.Module):
             raise ConfigError("pairs", f"must be literal or separate, not {pairs!r}")
         if rec is None and self.beta1 == 0 and self.beta2 == 0:
             raise ConfigError("rec", "is null and both weights are 0: nothing is left to minimise")
-
-    @property
-    def reads_owned(self) -> bool:
-        """Whether the recommendation loss needs ``Triplets.owned``."""
-        return getattr(self.rec, "reads_owned", False)
-
-    @property
-    def reads_items(self) -> bool:
-        """Whether the recommendation loss may look at ``Triplets.items``."""
-        return self.rec is not None and getattr(self.rec, "reads_items", True)
 
     def forward(self, triplets: Triplets) -> tuple[Tensor, dict[str, Tensor]]:
         """The total and its unweighted terms ``rec``, ``hom`` and ``het``, each divided by R."""

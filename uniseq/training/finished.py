@@ -57,7 +57,7 @@ class FinishedRun:
     def test(self) -> dict[str, float]:
         """Test metrics of the model, as in ``record.test``; nothing is written."""
         trainer = make(self.recipe.trainer, logger=False, enable_checkpointing=False)
-        return test_figures(trainer, self.model, self.data)
+        return test_figures(trainer, self.model, self.data.test_dataloader())
 
 
 def finished_run(recipe: Recipe, record: Record, path: Path) -> FinishedRun:

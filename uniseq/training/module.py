@@ -1,4 +1,4 @@
-"""The LightningModule: a backbone, a similarity and an objective, composed."""
+"""The LightningModule: a backbone, a similarity and a loss, composed."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from uniseq.backbones.base import Backbone
-from uniseq.batch import RankingBatch, SequenceBatch
+from uniseq.batch import Histories, RankingBatch, TrainingBatch
 from uniseq.distributed import gather_rows
-from uniseq.embedding.rowwise_adam import RowwiseAdam
-from uniseq.embedding.table import Table
+from uniseq.embedding.table import Table, follow
 from uniseq.errors import require_positive
-from uniseq.losses.base import Objective, Triplets
+from uniseq.losses.base import Loss, Triplets, reads_items
 from uniseq.ranking.evaluation import evaluate
 from uniseq.ranking.gains import DEFAULT, Gain, by_name
 from uniseq.ranking.ranks import Ranks, join_ranks, rank_targets
@@ -32,7 +31,7 @@ class SequentialRecommender(LightningModule):
     Args:
         backbone: the sequence encoder.
         similarity: maps vectors to the space where the score is an inner product.
-        loss: the objective.
+        loss: what is minimised.
         optimizer: makes the optimizer from the parameters.
         num_items: N.
         start_token: whether item N stands for an empty history; it is embedded and never ranked.
@@ -45,17 +44,13 @@ class SequentialRecommender(LightningModule):
 
     backbone: Backbone
     similarity: Similarity
-    loss: Objective
-
-    # Rows from which on a step over the rows touched is cheaper than one over all: measured on a
-    # CPU with 2,500 ids a batch, d = 64.
-    LARGE_TABLE = 50_000
+    loss: Loss
 
     def __init__(
         self,
         backbone: Backbone,
         similarity: Similarity,
-        loss: Objective,
+        loss: Loss,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         num_items: int,
         start_token: bool = False,
@@ -82,26 +77,29 @@ class SequentialRecommender(LightningModule):
         self._terms: dict[str, Tensor] = {}
         self._steps = 0
 
-    def forward(self, batch: SequenceBatch) -> Tensor:
+    def forward(self, histories: Histories) -> Tensor:
         """Vectors of the histories in score space. Shape (B, d)."""
-        embedded = self.items(batch.items)  # (T, d)
-        return self.similarity(self.backbone(batch, embedded, all_positions=False))
+        embedded = self.items(histories.items)  # (T, d)
+        return self.similarity(self.backbone(histories, embedded, all_positions=False))
 
     def item_vectors(self) -> Tensor:
         """Vectors of all items in score space. Shape (N, d)."""
         return self.similarity(self.items.weight[: self.num_items])
 
-    def triplets(self, batch: SequenceBatch) -> Triplets:
+    def triplets(self, batch: TrainingBatch) -> Triplets:
         """The batch's histories, positives and negatives in score space.
 
         Of a batch that processes share, all triplets: the histories are gathered.
         """
-        count, (triplets, negatives) = len(batch.items), batch.negatives.shape
+        histories = batch.histories
+        count, (triplets, negatives) = len(histories.items), batch.negatives.shape
         # One look-up for all: each would cost its own gradient of the size of the table.
-        ids = torch.cat([batch.items, batch.targets, batch.negatives.flatten()])
+        ids = torch.cat([histories.items, batch.targets, batch.negatives.flatten()])
         # (T, d) and (R + R·K, d)
         read, scored = self.items(ids).split([count, len(ids) - count])
-        history = self.similarity(self.backbone(batch, read, all_positions=batch.all_positions))
+        items = self.items.stored[: self.num_items]
+        encoded = self.backbone(histories, read, all_positions=batch.all_positions)
+        history = self.similarity(encoded)  # (R, d)
         if batch.shares is not None:
             history = gather_rows(history, batch.shares)
         positive, negative = self.similarity(scored).split([triplets, triplets * negatives])
@@ -109,14 +107,14 @@ class SequentialRecommender(LightningModule):
             history=history,
             positive=positive,
             negatives=negative.view(triplets, negatives, -1),
-            items=self.items.stored[: self.num_items],
+            items=items,
             targets=batch.targets,
             unit=self.similarity.unit,
             owned=batch.owned,
         )
 
-    def training_step(self, batch: SequenceBatch) -> Tensor:
-        """The objective over one batch of triplets."""
+    def training_step(self, batch: TrainingBatch) -> Tensor:
+        """The loss over one batch of triplets."""
         loss, terms = self.loss(self.triplets(batch))
         # Summed on the device and logged once an epoch: a log call a step waits for the device.
         for name, value in {**terms, "loss": loss}.items():
@@ -126,40 +124,27 @@ class SequentialRecommender(LightningModule):
 
     def on_train_start(self) -> None:
         """Let the optimizer leave rows of large tables behind, where nothing but it sees them."""
-        optimizer = self.trainer.optimizers[0]
-        if (
-            isinstance(optimizer, RowwiseAdam)
-            and not any(group["weight_decay"] for group in optimizer.param_groups)
-            and not getattr(self.loss, "reads_items", True)
-            and self.trainer.world_size == 1
-            and self.trainer.gradient_clip_val is None
-            and self.device.type == "cpu"
-        ):
-            for part in self.modules():
-                if isinstance(part, Table) and part.num_embeddings >= self.LARGE_TABLE:
-                    part.follow(optimizer)
+        trainer = self.trainer
+        alone = trainer.world_size == 1 and trainer.gradient_clip_val is None
+        if alone and not reads_items(self.loss):
+            follow(self, trainer.optimizers[0])
 
     def on_train_end(self) -> None:
         """Bring all rows up to date: what follows may load others."""
-        for part in self.modules():
-            if isinstance(part, Table):
-                part.follow(None)
+        follow(self, None)
 
     def on_train_epoch_start(self) -> None:
         """Begin the epoch's sums."""
         self._terms, self._steps = {}, 0
 
-    def on_train_batch_start(self, batch: SequenceBatch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Make dropout a function of seed, epoch and process: a resumed run repeats the epoch.
 
-        At the first batch and not at the epoch's start: in between the trainer draws from the
-        same generator, and not always as often.
+        Not at the epoch's start: until its first batch the trainer draws, not always as often.
         """
         if batch_idx == 0:
-            # Mixed into 32 bits: the CPU's generator looks at no more of its seed.
-            origin = (self.seed, self.current_epoch, self.global_rank)
-            mixed = np.random.SeedSequence(origin).generate_state(1)
-            torch.manual_seed(int(mixed[0]))
+            origin = np.random.SeedSequence((self.seed, self.current_epoch, self.global_rank))
+            torch.manual_seed(int(origin.generate_state(1)[0]))  # 32 bits: a CPU reads no more
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean loss and terms."""
@@ -186,17 +171,16 @@ class SequentialRecommender(LightningModule):
 
     def _rank(self, batch: RankingBatch, depth: int | None) -> None:
         ranks = rank_targets(
-            self(batch.sequences),
+            self(batch.histories),
             self._ranked_items,
-            batch.sequences.targets,
+            batch.targets,
             batch.seen_rows,
             batch.seen_items,
             depth,
         )
-        shares = batch.sequences.shares
-        if shares is not None:
+        if batch.shares is not None:
             both = torch.stack([ranks.masked, ranks.unmasked], 1)  # (B, 2)
-            ranks = Ranks(*gather_rows(both, shares).unbind(1))
+            ranks = Ranks(*gather_rows(both, batch.shares).unbind(1))
         self.ranks.append(ranks)
 
     def on_validation_epoch_end(self) -> None:

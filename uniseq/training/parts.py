@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # a recipe is made, and its config checked, before torch is l
 
     from uniseq.backbones.base import Backbone
     from uniseq.data.datamodule import SequenceDataModule
-    from uniseq.losses.base import Objective
+    from uniseq.losses.base import Loss
     from uniseq.similarity import Similarity
     from uniseq.training.callbacks.sphere_watch import SphereWatch
     from uniseq.training.module import SequentialRecommender
@@ -147,7 +147,7 @@ class Recipe:
 
     dataset: "Callable[[], SequenceDataModule]"
     backbone: "Callable[[], Backbone]"
-    loss: "Callable[[], Objective]"
+    loss: "Callable[[], Loss]"
     similarity: "Callable[[], Similarity]" = field(default_factory=_cosine)
     optimizer: "Callable[[Iterable[nn.Parameter]], Optimizer]" = field(default_factory=_adam)
     scheduler: Callable[..., Any] | None = None

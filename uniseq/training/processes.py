@@ -17,8 +17,10 @@ def leads() -> bool:
     return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]  # set by Lightning
 
 
-def share_of(trainer: Trainer, batch_size: int, threads: int | None) -> Share:
+def share_of(trainer: Trainer, batch_size: int, threads: int | None) -> Share | None:
     """What falls to this process of each batch, once its trainer is known to be able to share.
+
+    None where it is the only process.
 
     Args:
         trainer: not yet started; it starts the other processes itself, by this one's command
@@ -31,7 +33,7 @@ def share_of(trainer: Trainer, batch_size: int, threads: int | None) -> Share:
     """
     world = trainer.world_size
     if world == 1:
-        return Share()
+        return None
     strategy = trainer.strategy
     # Others shard parameters, or return nothing from the processes that they fork.
     if type(strategy) is not DDPStrategy or strategy._start_method != "popen":

@@ -82,6 +82,7 @@ def _train(
     """Make the parts, fit and test; the record is filled as far as the run comes."""
     import torch
 
+    from uniseq.losses.base import reads_owned
     from uniseq.ranking.ranks import join_ranks
     from uniseq.training.callbacks.epoch_log import EpochLog
     from uniseq.training.processes import leads, share_of
@@ -93,16 +94,17 @@ def _train(
     data = recipe.data
     record.dataset = _facts(data)
     module = recipe.model()
-    data.owned = getattr(module.loss, "reads_owned", False)
     log = EpochLog(identity(record.config))
     watch = None if recipe.sphere is None else make(recipe.sphere)
     start = resume or (None if recipe.ckpt_path is None else Path(recipe.ckpt_path))
     fit = make_fit(recipe, folder, start, [log, *([] if watch is None else [watch]), *watchers])
-    data.share = share_of(fit.trainer, data.batch_size, recipe.threads)
-    record.environment["processes"] = data.share.world
+    share = share_of(fit.trainer, data.batch_size, recipe.threads)
+    record.environment["processes"] = fit.trainer.world_size
     record.environment["loggers"] = begin_logging(fit.trainer.loggers, record.config, resume)
     try:
-        fit.trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
+        training = data.train_dataloader(owned=reads_owned(module.loss), share=share)
+        validation = data.val_dataloader(share)
+        fit.trainer.fit(module, training, validation, ckpt_path=start, weights_only=True)
     finally:
         record.epochs = log.epochs
         record.timings["epochs"] = log.seconds
@@ -110,8 +112,8 @@ def _train(
         record.sphere = [] if watch is None else watch.measurements
     record.capped, record.stopped = fit.capped, fit.stopped
     record.best_epoch = int(record.best_of_epochs["epoch"])
-    best = fit.best.best_model_path
-    record.test = test_figures(fit.trainer, module, data, ckpt_path=best, weights_only=True)
+    test, best = data.test_dataloader(share), fit.best.best_model_path
+    record.test = test_figures(fit.trainer, module, test, ckpt_path=best, weights_only=True)
     if not leads():
         return
     ranks = join_ranks(module.ranks)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import Logger
+from torch.utils.data import DataLoader
 
+from uniseq.batch import RankingBatch
 from uniseq.loggers.base import Resumes
 from uniseq.training.callbacks.checkpoints import (
     AtomicCheckpointIO,
@@ -92,10 +94,10 @@ def begin_logging(
 
 
 def test_figures(
-    trainer: Trainer, model: LightningModule, data: LightningDataModule, **how: Any
+    trainer: Trainer, model: LightningModule, users: DataLoader[RankingBatch], **how: Any
 ) -> dict[str, float]:
-    """Test metrics of a model, ``masked/HR@10`` and so on; ``how`` goes to the trainer."""
-    trainer.test(model, datamodule=data, verbose=False, **how)
+    """Test metrics of a model on users, ``masked/HR@10`` …; ``how`` goes to the trainer."""
+    trainer.test(model, users, verbose=False, **how)
     return {
         name.removeprefix("test/"): float(value)
         for name, value in trainer.callback_metrics.items()

@@ -68,7 +68,7 @@ def _makers(data: SequenceDataModule) -> dict[str, Callable[[], Rank]]:
 
 def _by_truth(data: SequenceDataModule, source: KnownTruth, batch: RankingBatch) -> Ranks:
     sequences, test = data.sequences, data.split.test
-    users = batch.sequences.users.numpy()
+    users = batch.histories.users.numpy()
     begins, places = sequences.offsets[users], test.places[np.searchsorted(test.users, users)]
     step = max(1, CELLS // sequences.num_items)
     parts = []
@@ -80,7 +80,7 @@ def _by_truth(data: SequenceDataModule, source: KnownTruth, batch: RankingBatch)
         parts.append(
             rank_scores(
                 torch.from_numpy(truth),
-                batch.sequences.targets[rows],
+                batch.targets[rows],
                 batch.seen_rows[seen] - start,
                 batch.seen_items[seen],
             )

@@ -52,7 +52,7 @@ def test_personal_scores_rank_like_the_matrix_of_all_scores(histories, data):
     found = PersonalScores(common).rank(csr_array(personal), batch)
     expected = rank_scores(
         torch.from_numpy(common + personal),
-        batch.sequences.targets,
+        batch.targets,
         batch.seen_rows,
         batch.seen_items,
     )

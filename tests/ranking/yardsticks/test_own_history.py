@@ -42,7 +42,7 @@ def test_users_of_one_batch_do_not_mix():
 @pytest.mark.parametrize(("target", "rank"), [(59, 1), (10, 50), (9, 60), (0, 60), (60, 70)])
 def test_items_older_than_the_history_kept_tie_below_it_and_above_new_ones(target, rank):
     batch = users_to_rank([[*range(60), target]], num_items=70)
-    assert len(batch.sequences.items) == 50
+    assert len(batch.histories.items) == 50
     assert OwnHistory(70).rank(batch).unmasked.tolist() == [rank]
 
 

@@ -104,7 +104,7 @@ class LastAttention(torch.autograd.Function):
         """Softmax over each history's tokens by sums over segments."""
         count, dim = query.shape
         given = query.dtype
-        query, key, value = (at_least_float32(x) for x in (query, key, value))
+        query, key, value = map(at_least_float32, (query, key, value))
         k, v = _by_head(key, heads), _by_head(value, heads)  # (P, heads, d/heads)
         q = _by_head(_spread(query, row), heads)
         scale = k.shape[-1] ** -0.5

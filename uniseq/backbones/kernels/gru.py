@@ -42,7 +42,7 @@ class GRULayer(torch.autograd.Function):
         """One step for all histories at a time, in place on the inputs' share of the gates."""
         given, size = (x, weight_x, bias_x, weight_h, bias_h), weight_h.shape[1]
         ctx.given = [tensor.dtype for tensor in given]
-        x, weight_x, bias_x, weight_h, bias_h = (at_least_float32(tensor) for tensor in given)
+        x, weight_x, bias_x, weight_h, bias_h = map(at_least_float32, given)
         with without_autocast(x):
             gates = torch.addmm(bias_x, x, weight_x.mT)  # (T, 3H)
             states = x.new_empty(len(x), size)

@@ -59,7 +59,7 @@ class ItemKNN:
     def rank(self, batch: RankingBatch) -> Ranks:
         """Rank the targets of a batch."""
         rows, items = batch.seen_rows.numpy(), batch.seen_items.numpy()
-        shape = (len(batch.sequences.targets), self._similarities.shape[0])
+        shape = (len(batch.targets), self._similarities.shape[0])
         histories = csr_array((np.ones(len(rows)), (rows, items)), shape=shape)
         return self._scores.rank(histories @ self._similarities, batch)
 

@@ -48,5 +48,5 @@ class Markov:
 
     def rank(self, batch: RankingBatch) -> Ranks:
         """Rank the targets of a batch."""
-        last = batch.sequences.items[batch.sequences.offsets[1:] - 1].numpy()  # (B,)
+        last = batch.histories.items[batch.histories.offsets[1:] - 1].numpy()  # (B,)
         return self._scores.rank(self._transitions[last], batch)

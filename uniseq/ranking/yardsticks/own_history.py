@@ -26,8 +26,8 @@ class OwnHistory:
 
     def rank(self, batch: RankingBatch) -> Ranks:
         """Rank the targets of a batch."""
-        kept = batch.sequences.items.numpy()  # (T,)
-        rows = np.repeat(np.arange(len(batch.sequences.lengths)), batch.sequences.lengths)  # (T,)
+        kept = batch.histories.items.numpy()  # (T,)
+        rows = np.repeat(np.arange(len(batch.histories.lengths)), batch.histories.lengths)  # (T,)
         # Scores grow with the place in the batch; only those of one user are ever compared.
         rows = np.concatenate((batch.seen_rows.numpy(), rows))  # (S + T,)
         items = np.concatenate((batch.seen_items.numpy(), kept))  # (S + T,)
@@ -35,5 +35,5 @@ class OwnHistory:
         # The first one from the end is the last occurrence.
         _, last = np.unique((rows * self._num_items + items)[::-1], return_index=True)
         last = len(rows) - 1 - last
-        shape = (len(batch.sequences.lengths), self._num_items)
+        shape = (len(batch.histories.lengths), self._num_items)
         return self._scores.rank(csr_array((score[last], (rows[last], items[last])), shape), batch)

@@ -31,11 +31,10 @@ class PersonalScores:
                 Shape (B, N).
             batch: the users.
         """
-        users = np.arange(len(batch.sequences.targets))
+        users = np.arange(len(batch.targets))
         # Copies: scipy looks up by arrays only if these own their memory.
         targets, seen_rows, seen_items = (
-            tensor.numpy().copy()
-            for tensor in (batch.sequences.targets, batch.seen_rows, batch.seen_items)
+            tensor.numpy().copy() for tensor in (batch.targets, batch.seen_rows, batch.seen_items)
         )
         threshold = self._common[targets] + personal[users, targets]  # (B,)
         # All items as if nobody had scores of their own, then the P items that have some.
@@ -51,7 +50,7 @@ class PersonalScores:
         return ranks_from_counts(
             torch.from_numpy(below),
             torch.from_numpy(np.bincount(seen_rows[hides], minlength=len(users))),
-            batch.sequences.targets,
+            batch.targets,
             batch.seen_rows,
             batch.seen_items,
             len(self._common),

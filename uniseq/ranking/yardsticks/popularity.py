@@ -22,5 +22,5 @@ class Popularity:
 
     def rank(self, batch: RankingBatch) -> Ranks:
         """Rank the targets of a batch."""
-        nothing = csr_array((len(batch.sequences.targets), len(self.counts)))
+        nothing = csr_array((len(batch.targets), len(self.counts)))
         return self._scores.rank(nothing, batch)

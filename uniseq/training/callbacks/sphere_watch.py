@@ -10,8 +10,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from uniseq.batch import RankingBatch
-from uniseq.data.datamodule import SequenceDataModule
+from uniseq.data.batches import RankingBatches
 from uniseq.errors import ConfigError, UniseqError, require_positive
 from uniseq.loggers.base import DrawsHistograms
 from uniseq.sphere.measurement import measure
@@ -56,7 +55,7 @@ class SphereWatch(Callback):
         if not fitting or epoch not in self.epochs or not trainer.is_global_zero:
             return
         module = cast(SequentialRecommender, pl_module)
-        # An iterator over a loader draws a number from the generator that training goes on with.
+        # Training goes on with the same generator.
         with torch.random.fork_rng(devices=[]), trainer.precision_plugin.forward_context():
             histories, targets, seen_rows, seen_items = _encode(trainer, module)
             items = module.item_vectors()
@@ -100,18 +99,16 @@ def _encode(
     trainer: Trainer, module: SequentialRecommender
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Histories (B, d), targets (B,), rows and items of the seen (S,), of all that is validated."""
-    loader = cast(DataLoader[RankingBatch], trainer.val_dataloaders)
-    if trainer.world_size > 1:  # its batches are this process's share
-        data = cast(SequenceDataModule, trainer.datamodule)  # type: ignore[attr-defined]
-        loader = data.ranking(data.split.validation)
+    loader = cast(DataLoader[Any], trainer.val_dataloaders)
+    batches = cast(RankingBatches, loader.dataset).whole()  # not this process's share alone
     vectors, targets, rows, items, count = [], [], [], [], 0
-    for batch in itertools.islice(loader, int(trainer.num_val_batches[0])):
-        batch = batch.to(module.device)
-        vectors.append(module(batch.sequences))
-        targets.append(batch.sequences.targets)
+    for users in itertools.islice(loader.sampler, int(trainer.num_val_batches[0])):
+        batch = batches[users].to(module.device)
+        vectors.append(module(batch.histories))
+        targets.append(batch.targets)
         rows.append(batch.seen_rows + count)
         items.append(batch.seen_items)
-        count += len(batch.sequences.targets)
+        count += len(batch.targets)
     return torch.cat(vectors), torch.cat(targets), torch.cat(rows), torch.cat(items)
 
 
