@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help run test test-real lint wheel table1 table2 table3 figure1 report bench clean
+.PHONY: help run test test-real lint docs wheel table1 table2 table3 figure1 report bench clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -32,6 +32,9 @@ lint: $(INSTALLED)  ## style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(INSTALLED)  ## build the site into docs/_build/html, offline; a warning is an error
+	$(BIN)/python -m sphinx -b html --fail-on-warning --keep-going --quiet docs docs/_build/html
+
 wheel: $(INSTALLED)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
@@ -46,4 +49,4 @@ bench: $(INSTALLED)  ## speed against RecBole, RecTools and RePlay; needs UNISEQ
 	$(MAKE) -C experiments/bench
 
 clean:  ## remove the environment and everything built
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache
