@@ -19,4 +19,5 @@ html_title = "uniseq"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False

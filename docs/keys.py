@@ -240,10 +240,10 @@ def markdown(table: KeyTable) -> list[str]:
     lines = [f"`{table.target}`:", ""] if table.target else []
     if not table.rows:
         return [f"`{table.target}` has no keys.", ""] if table.target else []
-    lines += ["| key | default | type | meaning |", "| --- | --- | --- | --- |"]
+    lines += ["| key | meaning | default | type |", "| --- | --- | --- | --- |"]
     prefix = f"{table.path}." if table.path else ""
     for key in table.rows:
-        cells = [f"`{prefix}{key.name}`", key.default, key.type, key.meaning]
+        cells = [f"`{prefix}{key.name}`", key.meaning, key.default, key.type]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return [*lines, ""]
 
