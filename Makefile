@@ -34,6 +34,8 @@ lint: $(INSTALLED)  ## style, types and import rules
 
 docs: $(INSTALLED)  ## build the site into docs/_build/html, offline; a warning is an error
 	$(BIN)/python -m sphinx -b html --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@! grep -rlE '<(script|link|img)[^>]+(src|href)="https?://' docs/_build/html || \
+		{ echo "error: these pages fetch something from elsewhere"; exit 1; }
 
 wheel: $(INSTALLED)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

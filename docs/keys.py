@@ -91,10 +91,10 @@ def _tables(path: str, node: dict[str, Any], file: Path) -> Iterator[KeyTable]:
     target = node.get("_target_")
     values = {k: v for k, v in node.items() if k not in ("_target_", "_partial_")}
     plain = {k: v for k, v in values.items() if not (isinstance(v, dict) and "_target_" in v)}
-    if target == "???" or (target is None and not plain):
+    if target == "???":
         rows = [Key("_target_", "class", "to be set", "The class, named by module and name.")]
         yield KeyTable(path, "", rows)
-    else:
+    elif target is not None or plain:
         callee = _schema(path) if target is None else _load(target)
         yield KeyTable(path, target or "", list(_rows(callee, plain, file)))
     for key, value in values.items():
@@ -103,9 +103,10 @@ def _tables(path: str, node: dict[str, Any], file: Path) -> Iterator[KeyTable]:
 
 
 def _schema(path: str) -> Any:
-    from uniseq.config.schema import RankingConfig
+    """The class behind a node that names none, which the schema of the config does."""
+    from uniseq.config.schema import RunConfig
 
-    return RankingConfig if path == "ranking" else None
+    return typing.get_type_hints(RunConfig)[path]
 
 
 def _load(target: str) -> Any:

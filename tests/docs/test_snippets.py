@@ -141,7 +141,8 @@ def _command(command: str) -> None:
     """A door of the package, in this process."""
     python, m, module, *arguments = shlex.split(command)
     assert (python, m) == ("python", "-m"), f"{command} is no command of the package"
-    door = import_module("uniseq.report.__main__" if module == "uniseq.report" else module)
+    package = module in ("uniseq", "uniseq.report")
+    door = import_module(f"{module}.__main__" if package else module)
     if module == "uniseq.run":
         arguments += _tiny(arguments)
     sys.argv = [f"python -m {module}", *arguments]
@@ -153,7 +154,7 @@ def _command(command: str) -> None:
 
 def _tiny(arguments: list[str]) -> list[str]:
     """Overrides by which a run takes a second; what the command sets is left as it is."""
-    if "--cfg" in arguments:
+    if {"--cfg", "--help"} & set(arguments):
         return []
     given = {argument.lstrip("+").partition("=")[0] for argument in arguments}
     small = [*TINY, "trainer.max_epochs=1"]
