@@ -54,11 +54,16 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))
 
 
-def command(group: str, choice: str) -> str:
+def command(group: str, choice: str) -> tuple[str, str]:
     """What the file of a choice says in its first comment: how it is used, and what it is."""
-    lines = (CONF / group / f"{choice}.yaml").read_text().splitlines()
+    lines = _text(group, choice).splitlines()
     first = next(line for line in lines if line.startswith("#") and "@package" not in line)
-    return first.removeprefix("#").strip()
+    said, _, what = first.removeprefix("#").strip().partition("      ")
+    return said, what.strip()
+
+
+def _text(group: str, choice: str) -> str:
+    return (CONF / group / f"{choice}.yaml").read_text()
 
 
 def tables(group: str, choice: str) -> Iterator[KeyTable]:
@@ -262,14 +267,16 @@ def page(group: str) -> list[str]:
     """What a directive of a group becomes: its choices, each with its command and its keys."""
     if group == "run":
         return markdown(run_keys())
+    if all("@package" in _text(group, choice) for choice in choices(group)):
+        return _commands(group)
     lines: list[str] = []
     seen: set[tuple[str, Key]] = set()
     for choice in choices(group):
-        said, _, what = command(group, choice).partition("      ")
-        lines += [f"`{group}={choice}`" + (f": {what.strip()}" if what else ""), ""]
+        said, what = command(group, choice)
+        lines += [f"`{group}={choice}`" + (f": {what}" if what else ""), ""]
         lines += ["```bash", said, "```", ""]
-        if "@package" in (CONF / group / f"{choice}.yaml").read_text():
-            continue  # it sets keys of other groups
+        if "@package" in _text(group, choice):
+            continue  # it sets the group to nothing
         for table in tables(group, choice):
             # What an earlier choice has too is not said again.
             new = [row for row in table.rows if (table.target, row) not in seen]
@@ -277,6 +284,15 @@ def page(group: str) -> list[str]:
                 lines += markdown(table._replace(rows=new))
             seen |= {(table.target, row) for row in new}
     return lines
+
+
+def _commands(group: str) -> list[str]:
+    """A table of the choices of a group that sets keys of others."""
+    lines = ["| choice | what it is | command |", "| --- | --- | --- |"]
+    for choice in choices(group):
+        said, what = command(group, choice)
+        lines.append(f"| `{choice}` | {what} | `{said}` |")
+    return [*lines, ""]
 
 
 def setup(app: Any) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def test_the_results_are_those_of_the_page():
     assert len(rows) == 8
     for label, cells in rows:
         (whole,) = re.findall(rf"^\| {label} \| (.+) \|$", page, re.MULTILINE)
-        masked = re.findall(r"/\s(\.\d{4})†? \\\|", whole)
+        masked = re.findall(r"/\s(\.\d{4})†?\s\\\|", whole)
         assert re.findall(r"\.\d{4}", cells)[: len(masked)] == masked
         figures = [float(value) for value in re.findall(r"\.\d{4}", cells)]
         (bold,) = re.findall(r"\*\*(\.\d{4})\*\*", cells)
