@@ -7,7 +7,6 @@ one of the top-level keys, and ``{choices}`` one of all groups. A key's meaning 
 
 import inspect
 import re
-import textwrap
 import types
 import typing
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+
+from uniseq.config.meanings import SCHEMAS, comments_in, meanings
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -74,12 +75,9 @@ def tables(group: str, choice: str) -> Iterator[KeyTable]:
 
 def run_keys() -> KeyTable:
     """The top-level keys that are no groups."""
-    from uniseq.config.schema import RunConfig
-
     file = CONF / "config.yaml"
     values = _read(file)
-    rows = [row for row in _rows(RunConfig, values, file) if row.name in values]
-    return KeyTable("", "", rows)
+    return KeyTable("", "", [row for row in _rows(SCHEMAS[""], values, file) if row.name in values])
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -100,18 +98,10 @@ def _tables(path: str, node: dict[str, Any], file: Path) -> Iterator[KeyTable]:
         rows = [Key("_target_", "class", "to be set", "The class, named by module and name.")]
         yield KeyTable(path, "", rows)
     elif target is not None or plain:
-        callee = _schema(path) if target is None else _load(target)
-        yield KeyTable(path, target or "", list(_rows(callee, plain, file)))
+        yield KeyTable(path, target or "", list(_rows(target or SCHEMAS[path], plain, file)))
     for key, value in values.items():
         if isinstance(value, dict) and "_target_" in value:
             yield from _tables(f"{path}.{key}", value, file)
-
-
-def _schema(path: str) -> Any:
-    """The class behind a node that names none, which the schema of the config does."""
-    from uniseq.config.schema import RunConfig
-
-    return typing.get_type_hints(RunConfig)[path]
 
 
 def _load(target: str) -> Any:
@@ -119,11 +109,11 @@ def _load(target: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _rows(callee: Any, values: dict[str, Any], file: Path) -> Iterator[Key]:
+def _rows(target: str, values: dict[str, Any], file: Path) -> Iterator[Key]:
     """The keys in the files, then those that the class takes besides."""
-    comments, documented = _comments(file), _arguments(callee)
-    parameters = {} if callee is None else inspect.signature(callee).parameters
-    hints = _hints(callee)
+    callee = _load(target)
+    said = _comments(file) | meanings(target)
+    parameters, hints = inspect.signature(callee).parameters, _hints(callee)
     # Of another package's class the file chooses the keys.
     takes = callee.__init__ if inspect.isclass(callee) else callee
     ours = getattr(takes, "__module__", "").startswith("uniseq.")
@@ -135,52 +125,20 @@ def _rows(callee: Any, values: dict[str, Any], file: Path) -> Iterator[Key]:
         if isinstance(default, dict) and "_target_" in default:
             continue
         type_ = _type(hints[name]) if name in hints else _type_of(default)
-        yield Key(name, type_, _default(default), documented.get(name) or comments.get(name, ""))
+        yield Key(name, type_, _default(default), _sentence(said.get(name, "")))
 
 
 # What the project hands over itself.
-_SUPPLIED = {"source", "reader", "rec", "params"}
+_SUPPLIED = {"source", "reader", "rec", "params", "optimizer"}
 
 
 def _comments(file: Path) -> dict[str, str]:
     """The comment above each key of a file and of the files in its defaults list."""
     found: dict[str, str] = {}
-    waiting: list[str] = []
-    for line in file.read_text().splitlines():
-        text = line.strip()
-        if text.startswith("#"):
-            waiting.append(text.removeprefix("#").strip())
-        elif match := re.match(r"(\w+):", text):
-            if waiting and not waiting[0].startswith("python -m"):
-                found[match[1]] = " ".join(waiting)
-            waiting = []
     for name in _defaults(file):
         if isinstance(name, str) and (file.parent / f"{name}.yaml").is_file():
-            found = _comments(file.parent / f"{name}.yaml") | found
-    return found
-
-
-def _arguments(callee: Any) -> dict[str, str]:
-    """The entries under ``Args:`` in the docstrings of a class and its bases, of ours alone."""
-    found: dict[str, str] = {}
-    for each in inspect.getmro(callee) if inspect.isclass(callee) else [callee]:
-        if getattr(each, "__module__", "").startswith("uniseq."):
-            found = _section(inspect.cleandoc(each.__doc__ or "")) | found
-    return found
-
-
-def _section(docstring: str) -> dict[str, str]:
-    match = re.search(r"^Args:\n((?:[ \t]+.*\n|\n)*)", docstring + "\n", re.MULTILINE)
-    if match is None:
-        return {}
-    entries: dict[str, str] = {}
-    name = ""
-    for line in textwrap.dedent(match[1]).splitlines():
-        if entry := re.match(r"(\w+)(?: \([^)]*\))?: ?(.*)", line):
-            name, entries[entry[1]] = entry[1], entry[2]
-        elif name:
-            entries[name] += f" {line.strip()}"
-    return {key: _sentence(text) for key, text in entries.items()}
+            found |= _comments(file.parent / f"{name}.yaml")
+    return found | comments_in(file)
 
 
 def _sentence(text: str) -> str:
@@ -191,8 +149,6 @@ def _sentence(text: str) -> str:
 
 
 def _hints(callee: Any) -> dict[str, Any]:
-    if callee is None:
-        return {}
     dataclass = hasattr(callee, "__dataclass_fields__")
     function = callee.__init__ if inspect.isclass(callee) and not dataclass else callee
     try:
