@@ -1,7 +1,12 @@
 """The README: short, and what it points at is there."""
 
 import re
+from pathlib import Path
 
+import pytest
+import yaml
+
+import uniseq
 from tests.docs.blocks import ROOT, blocks
 
 README = ROOT / "README.md"
@@ -22,13 +27,22 @@ def test_links_lead_to_files():
         assert (ROOT / link).is_file(), link
 
 
-def test_the_tree_has_every_folder():
-    (tree,) = [block.text for block in blocks(README) if "uniseq/\n" in block.text]
-    named = re.findall(r"^  (\w+)/", tree, re.MULTILINE)
-    for name in named:
-        assert (ROOT / "uniseq" / name).is_dir(), name
-    for name in re.findall(r"^(\w+)/", tree, re.MULTILINE):
-        assert (ROOT / name).is_dir(), name
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_the_tree_has_folders_that_are_there(page):
+    trees = [block.text for block in blocks(ROOT / page) if block.text.startswith("uniseq/\n")]
+    assert len(trees) == 1
+    inner, outer = (re.findall(rf"^{space}(\w+)/", trees[0], re.MULTILINE) for space in ("  ", ""))
+    assert len(inner) >= 9
+    for folder in [*(Path("uniseq", name) for name in inner), *map(Path, outer)]:
+        assert (ROOT / folder).is_dir(), folder
+
+
+def test_the_citation_is_of_this_version_and_of_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == uniseq.__version__
+    paper = citation["preferred-citation"]
+    assert [author["family-names"] for author in paper["authors"]] == ["Chung", "Kim"]
+    assert paper["url"] in TEXT
 
 
 def test_the_results_are_those_of_the_page():
