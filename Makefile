@@ -11,7 +11,7 @@ NEXT := $(VENV)-hydra-next
 HYDRA_NEXT := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1
 HYDRA_NEXT_TESTS ?= tests/config tests/commands tests/sweep/test_grid.py
 
-.PHONY: help run test test-real test-hydra-next lint wheel table1 table2 table3 figure1 report bench clean
+.PHONY: help run test test-real test-hydra-next lint docs wheel table1 table2 table3 figure1 report bench clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -56,6 +56,11 @@ lint: $(INSTALLED)  ## style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(INSTALLED)  ## build the site into docs/_build/html, offline; a warning is an error
+	$(BIN)/python -m sphinx -b html --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@! grep -rlE '<(script|link|img)[^>]+(src|href)="https?://' docs/_build/html || \
+		{ echo "error: these pages fetch something from elsewhere"; exit 1; }
+
 wheel: $(INSTALLED)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
@@ -70,4 +75,4 @@ bench: $(INSTALLED)  ## speed against RecBole, RecTools and RePlay; needs UNISEQ
 	$(MAKE) -C experiments/bench
 
 clean:  ## remove the environment and everything built
-	rm -rf $(VENV) $(NEXT) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(NEXT) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache
