@@ -101,7 +101,7 @@ def test_a_verdict_outlives_its_process_and_a_more_patient_search_goes_on(tmp_pa
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("uniseq.sweep.search.pruning.Reports.give_up", die)
+        patched.setattr("uniseq.sweep.search.pruning.PruningCallback.give_up", die)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             trial(tmp_path)
     assert trial(tmp_path) is not None
@@ -168,7 +168,7 @@ def test_a_trial_whose_process_died_goes_on_under_its_number(tmp_path, monkeypat
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("uniseq.sweep.search.pruning.Reports.on_train_epoch_start", die)
+        patched.setattr("uniseq.sweep.search.pruning.PruningCallback.on_train_epoch_start", die)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             trial(tmp_path)
     (path,) = runs(tmp_path)
