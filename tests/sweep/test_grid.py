@@ -19,12 +19,13 @@ SHORT = (*TINY, "trainer=smoke")
 
 def command(folder, *overrides):
     """The finished process of a sweep."""
+    path = filter(None, [str(folder), os.environ.get("PYTHONPATH")])
     return subprocess.run(
         [sys.executable, "-m", "uniseq.run", "--multirun", *SHORT, "results_dir=r", *overrides],
         cwd=folder,
         capture_output=True,
         text=True,
-        env=os.environ | dict.fromkeys(VARIABLES, "1") | {"PYTHONPATH": str(folder)},
+        env=os.environ | dict.fromkeys(VARIABLES, "1") | {"PYTHONPATH": os.pathsep.join(path)},
     )
 
 
