@@ -6,6 +6,9 @@ import pytest
 from lightning.pytorch import Callback
 
 from tests.config_runs import TINY, composed
+from tests.sweep.counting import counted
+from uniseq.config import recipes
+from uniseq.data.sources.synthetic import Synthetic
 from uniseq.records.folders import Run, Runs
 from uniseq.records.store import read_record
 from uniseq.sweep.worker import finish, is_over, run_once
@@ -13,12 +16,26 @@ from uniseq.sweep.worker import finish, is_over, run_once
 SHORT = (*TINY, "trainer=smoke")
 
 
+def made(overrides):
+    """A recipe as a process that a launcher starts makes it."""
+    return recipes.recipe(composed(overrides))
+
+
 class UncompletedJobError(RuntimeError):
     """By its name submitit's, which ends a job whose time is up."""
 
 
 def once(folder, *overrides):
-    return run_once(composed([*SHORT, f"results_dir={folder}", *overrides]), folder)
+    return run_once(made([*SHORT, f"results_dir={folder}", *overrides]), folder)
+
+
+def test_a_run_is_checked_once_and_its_data_are_read_once(tmp_path, monkeypatch):
+    checks = counted(monkeypatch, recipes, "check_config")
+    reads = counted(monkeypatch, Synthetic, "load")
+    assert once(tmp_path) is not None
+    assert (len(checks), len(reads)) == (1, 1)
+    assert once(tmp_path) is not None  # it is over
+    assert (len(checks), len(reads)) == (2, 2)
 
 
 def test_a_run_in_other_hands_is_left_to_them(tmp_path):
@@ -76,18 +93,18 @@ class Stumble(Callback):
 )
 def test_a_repeat_that_is_cut_off_loses_nothing(tmp_path, error, seen):
     changes = [*TINY, "trainer.max_epochs=4", f"results_dir={tmp_path}"]
-    value = run_once(composed(changes), tmp_path)
+    value = run_once(made(changes), tmp_path)
     (path,) = tmp_path.glob("*/record.json")
     before = path.read_bytes()
     runs = Runs(tmp_path)
     id = path.parent.name.rpartition("-")[2]
-    cfg = composed([*changes, "sphere=watch", "sphere.epochs=[0,3]"])
+    recipe = made([*changes, "sphere=watch", "sphere.epochs=[0,3]"])
     with pytest.raises(STOPPED):
-        finish(cfg, runs.at_rest(id, ""), [Stumble(error, 2)])
+        finish(recipe, runs.at_rest(id, ""), [Stumble(error, 2)])
     assert path.read_bytes() == before
-    assert run_once(composed(changes), tmp_path) == value  # it is over for those who ask no more
+    assert run_once(made(changes), tmp_path) == value  # it is over for those who ask no more
     again = Stumble(error, None)
-    record = finish(cfg, runs.at_rest(id, ""), [again])
+    record = finish(recipe, runs.at_rest(id, ""), [again])
     assert again.seen == seen  # gone on with after an interruption, anew after a fault
     assert [measured["epoch"] for measured in record.sphere] == [0, 3]
     assert record.best == value
@@ -102,11 +119,11 @@ def test_a_fault_of_the_machine_is_no_failure_and_the_run_goes_on_in_a_folder_th
     runs = Runs(tmp_path / "before")
     cut_off = Run("0", "waiting", runs.folder("0", "a"))
     with pytest.raises(STOPPED):
-        finish(composed(changes), cut_off, [Stumble(error, 2)])
+        finish(made(changes), cut_off, [Stumble(error, 2)])
     assert runs.at_rest("0", "a").state == "cut off"
     (tmp_path / "before").rename(tmp_path / "after")
     again = Stumble(error, None)
-    record = finish(composed(changes), Runs(tmp_path / "after").at_rest("0", "a"), [again])
+    record = finish(made(changes), Runs(tmp_path / "after").at_rest("0", "a"), [again])
     assert again.seen == [2, 3]
     assert [epoch["epoch"] for epoch in record.epochs] == [0, 1, 2, 3]
 
@@ -118,10 +135,10 @@ def test_what_is_to_be_measured_is_not_left_out_by_a_resumption(tmp_path):
         runs = Runs(tmp_path / epochs)
         cut_off = Run("0", "waiting", runs.folder("0", "a"))
         with pytest.raises(STOPPED):
-            finish(composed(changes), cut_off, [Stumble(KeyboardInterrupt(), 2)])
+            finish(made(changes), cut_off, [Stumble(KeyboardInterrupt(), 2)])
         again = Stumble(None, None)
-        cfg = composed([*watched, f"sphere.epochs={epochs}"])
-        record = finish(cfg, runs.at_rest("0", "a"), [again])
+        recipe = made([*watched, f"sphere.epochs={epochs}"])
+        record = finish(recipe, runs.at_rest("0", "a"), [again])
         assert again.seen == seen
         wanted = [epoch for epoch in json.loads(epochs) if epoch < 4]
         assert [entry["epoch"] for entry in record.sphere] == wanted
