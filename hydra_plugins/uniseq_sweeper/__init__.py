@@ -8,6 +8,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from uniseq.errors import UniseqError
+from uniseq.startup import load_trainer
 
 
 class GridSweeper(Sweeper):
@@ -24,21 +25,28 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run all that the command line asks for."""
+        request = self.request(arguments)
         from uniseq.sweep.grid import sweep
 
-        return sweep(self.request(arguments))
+        return sweep(request)
 
     def request(self, arguments: list[str], *settings: str) -> Any:
-        """What is asked for; ``settings`` are the keys that this sweeper has besides those of all.
+        """What is asked for, and the trainer loaded, before anything else loads all of Lightning.
+
+        Args:
+            arguments: the command line.
+            settings: the keys that this sweeper has besides those of every one.
 
         Raises:
             ConfigError: on a key of the sweeper that does not fit.
         """
         from uniseq.sweep.request import sweep_request
 
-        return sweep_request(
+        request = sweep_request(
             arguments, self.config, self.hydra_context, self.task_function, self.options, settings
         )
+        load_trainer()
+        return request
 
 
 class OptunaSweeper(GridSweeper):
@@ -49,6 +57,8 @@ class OptunaSweeper(GridSweeper):
         if find_spec("optuna") is None:
             raise UniseqError("hydra/sweeper=optuna needs Optuna: pip install 'uniseq[optuna]'")
         from uniseq.sweep.search.plan import MINIMA
+
+        request = self.request(arguments, *MINIMA)
         from uniseq.sweep.search.sweeper import sweep
 
-        return sweep(self.request(arguments, *MINIMA))
+        return sweep(request)

@@ -96,6 +96,14 @@ def test_nothing_is_said_of_the_time_before_a_run_is_over(tmp_path):
     assert summary(Survey([], 0.0)) == ""
 
 
+def test_a_run_cut_off_before_its_first_validation_has_no_best_figure(tmp_path):
+    record = of("failed", epochs=2)
+    for epoch in record.epochs:
+        del epoch["val/masked/NDCG@10"]
+    shelf = Shelf(tmp_path, a=("cut off", record))
+    assert summary(survey(shelf, planned("a"))) == "1 cut off"
+
+
 def test_status_shows_errors_and_refuses_a_folder_without_sweeps(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         status.main([str(tmp_path)])

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from uniseq.errors import UniseqError
 from uniseq.records.folders import Run, Runs
-from uniseq.startup import load_trainer
 from uniseq.sweep.display import displayed
 from uniseq.sweep.launch import launch_all
 from uniseq.sweep.plan import Job, Planner
@@ -25,7 +24,6 @@ def sweep(request: SweepRequest) -> list[float | None]:
         UniseqError: before the first run on a fault of the command line; after the last one when
             runs failed, a line each.
     """
-    load_trainer()
     plan = Planner(request).plan()
     root = request.results_folder()
     title = str(request.config.hydra.runtime.choices.get("experiment") or "sweep")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from uniseq.config.paths import own_conf
 from uniseq.errors import UniseqError
 from uniseq.records.folders import Runs
-from uniseq.startup import load_trainer
 from uniseq.sweep.display import displayed
 from uniseq.sweep.launch import launch_all
 from uniseq.sweep.overrides import QUIET
@@ -31,7 +30,6 @@ def sweep(request: SweepRequest) -> list[float | None]:
         UniseqError: before the first trial on a fault of the command line; after the last one when
             trials failed, a line each.
     """
-    load_trainer()
     named = {name: (found, lost) for name, found, lost in searches(Planner(request))}
     for line in dict.fromkeys(line for _, lost in named.values() for line in lost):
         print(f"left out: {line}")
