@@ -48,7 +48,10 @@ def test_what_a_sweep_needs_before_the_trainer_is_loaded_loads_none_of_it():
     modules = ["hydra_plugins.uniseq_sweeper", "uniseq.sweep.request"]
     if find_spec("optuna") is not None:
         modules.append("uniseq.sweep.search.plan")
-    code = f"import sys, {', '.join(modules)}; print({{'lightning', 'torchmetrics'}} & set(sys.modules))"
+    code = (
+        f"import sys, {', '.join(modules)}\n"
+        "print({'lightning', 'torchmetrics'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "set()"
