@@ -13,13 +13,13 @@ from omegaconf import DictConfig
 from uniseq.cli import complain, own_classes
 from uniseq.config.compose import explained
 from uniseq.config.help import ASKED, config_help
-from uniseq.config.launching import BASIC
 from uniseq.config.paths import conf_dir
 from uniseq.config.recipes import recipe
 from uniseq.config.releases import MAIN
 from uniseq.errors import UniseqError
 from uniseq.records.store import RECORD
 from uniseq.startup import load_trainer
+from uniseq.sweep.processes import end_with_parent, starts_processes
 from uniseq.training.train import train
 
 WHAT = (
@@ -37,12 +37,10 @@ def _job(cfg: DictConfig) -> float | None:
     load_trainer()
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
-        if hydra_config.launcher._target_ != BASIC:
-            from uniseq.sweep.processes import end_with_parent
-
+        if starts_processes(hydra_config.launcher):
             end_with_parent()
         root = Path(hydra_config.sweep.dir)
-        if cfg.trial is not None:
+        if cfg.study is not None:
             from uniseq.sweep.search.trial import run_trial
 
             return run_trial(cfg, root)

@@ -1,4 +1,4 @@
-"""How the sweeps in a folder stand: ``python -m uniseq.status experiments/results``."""
+"""Status of the sweeps in a folder: ``python -m uniseq.status experiments/results``."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from rich.console import Console
 from uniseq.cli import ending
 from uniseq.errors import DataError
 from uniseq.records.folders import SWEEPS, Runs
-from uniseq.sweep.notes import read_plan
-from uniseq.sweep.survey import render, survey
+from uniseq.sweep.display import render
+from uniseq.sweep.survey import read_plan, survey
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

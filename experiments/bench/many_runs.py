@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from uniseq.config.launching import VARIABLES
+from uniseq.sweep.processes import VARIABLES
 
 
 def sweep(seeds: range, processes: int, overrides: list[str]) -> dict[str, float]:

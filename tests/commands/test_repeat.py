@@ -40,6 +40,15 @@ def test_a_run_is_repeated_from_its_record_alone(recorded, tmp_path, capsys):
     assert (path.parent / "ranks.npz").read_bytes() == (folder / "ranks.npz").read_bytes()
 
 
+def test_a_record_with_a_former_key_repeats(recorded):
+    _, record = recorded
+    former = {key: value for key, value in record.config.items() if key != "study"}
+    made = recorded_recipe({**former, "trial": None}, None, logger=CSV)
+    assert made.config["study"] is None
+    assert "trial" not in made.config
+    assert made.config_hash == record.config_hash
+
+
 def test_other_figures_are_named_and_the_status_is_1(recorded, tmp_path, capsys):
     _, record = recorded
     epochs = [record.epochs[0], record.epochs[1] | {"train/loss": 0.0}]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.config_runs import TINY
@@ -41,3 +42,16 @@ def test_torchmetrics_counts_as_ever_after_it_was_loaded_without_its_extras():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "{'HR@1': 0.5, 'MRR@1': 0.5, 'NDCG@1': 0.5}"
+
+
+def test_what_a_sweep_needs_before_the_trainer_is_loaded_loads_none_of_it():
+    modules = ["hydra_plugins.uniseq_sweeper", "uniseq.sweep.request"]
+    if find_spec("optuna") is not None:
+        modules.append("uniseq.sweep.search.plan")
+    code = (
+        f"import sys, {', '.join(modules)}\n"
+        "print({'lightning', 'torchmetrics'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "set()"

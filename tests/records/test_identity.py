@@ -1,12 +1,16 @@
+import dataclasses
 import json
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from uniseq.config.schema import RunConfig
 from uniseq.records.identity import (
     AS_BEFORE,
     FIRST_NAMES,
+    FORMER_KEYS,
+    current_config,
     current_name,
     first_name,
     hash_config,
@@ -88,6 +92,16 @@ def test_the_identity_of_a_record_is_that_of_the_config_it_was_made_from():
         "dataset": {"source": {"_target_": "mine.Source"}},
         "seed": 0,
     }
+
+
+def test_a_former_key_has_the_name_of_today_and_changes_no_identity():
+    assert current_config({"trial": None, "seed": 0}) == {"study": None, "seed": 0}
+    assert (
+        identity({"trial": "a", "seed": 0}) == identity({"study": None, "seed": 0}) == {"seed": 0}
+    )
+    fields = {field.name for field in dataclasses.fields(RunConfig)}
+    assert set(FORMER_KEYS.values()) <= fields
+    assert not FORMER_KEYS.keys() & fields
 
 
 def test_a_later_key_counts_only_where_it_is_not_as_before(monkeypatch):

@@ -1,12 +1,9 @@
 """The experiments of the paper: what each of them plans, and that its kinds of runs train."""
 
 import pytest
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
 
 from tests.config_runs import run
-from uniseq.config.paths import conf_dir
+from tests.sweep.requests import requested
 from uniseq.errors import ConfigError, UniseqError
 from uniseq.sweep.plan import Planner
 
@@ -16,13 +13,7 @@ PAPER_GRID = 3 * 3 * 3 * 3 * 4
 
 def plan(*arguments):
     """The plan of a command line, with a tiny synthetic data set in place of the benchmarks."""
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        hydra = GlobalHydra.instance().hydra
-        master = hydra.compose_config("config", list(arguments), run_mode=RunMode.MULTIRUN)
-        sweeper = master.hydra.sweeper
-        planner = Planner(hydra.config_loader, master)
-        task = list(master.hydra.overrides.task)
-        return planner.plan(task, sweeper.params, sweeper.search, sweeper.leave_out)
+    return Planner(requested(*arguments)).plan()
 
 
 def test_table_3_is_one_objective_under_five_weights():

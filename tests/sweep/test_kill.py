@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import pytest
 
 from tests.config_runs import TINY, undated
-from uniseq.config.launching import VARIABLES
+from uniseq.sweep.processes import VARIABLES
 
 SWEEP = [
     *(sys.executable, "-m", "uniseq.run", "--multirun", *TINY),

@@ -33,4 +33,4 @@ class RunConfig:
     # A record of a former version has none of these.
     callbacks: Node = field(default_factory=dict)
     scheduler: Node | None = None
-    trial: str | None = None
+    study: str | None = None

@@ -31,13 +31,13 @@ AS_BEFORE: dict[str, dict[str, Any]] = {
 }
 
 # Top-level keys that have another name now.
-FORMER_KEYS: dict[str, str] = {}
+FORMER_KEYS = {"trial": "study"}
 
 # What cannot change a result.
 INCIDENTAL = frozenset(
     {
         *("logger", "sphere", "name", "group", "tags", "data_dir", "results_dir", "ckpt_path"),
-        *("threads", "trial"),
+        *("threads", "study"),
     }
 )
 INCIDENTAL_BELOW = frozenset(
@@ -91,7 +91,7 @@ def identity(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: _determining(value, key)
         for key, value in plain.items()
-        if key not in INCIDENTAL and not _is_as_before(later, key, value)
+        if FORMER_KEYS.get(key, key) not in INCIDENTAL and not _is_as_before(later, key, value)
     }
 
 

@@ -1,37 +1,20 @@
-"""The sweep over a grid: every run that is not over is handed to the launcher."""
+"""Grid: the sweep that hands every run that is not over to the launcher."""
 
 import hashlib
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from hydra.core.utils import JobStatus
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
-
-from uniseq.config.paths import make_folder
 from uniseq.errors import UniseqError
 from uniseq.records.folders import Run, Runs
-from uniseq.startup import load_trainer
-from uniseq.sweep.launch import EVERY_S, check_sweep, faults, launch, overview, quiet_launcher
-from uniseq.sweep.notes import keep_plan
-from uniseq.sweep.plan import Planned, Planner
-from uniseq.sweep.survey import Named
+from uniseq.sweep.display import displayed
+from uniseq.sweep.launch import launch_all
+from uniseq.sweep.plan import Job, Planner
+from uniseq.sweep.request import SweepRequest
+from uniseq.sweep.survey import PlannedRun, keep_plan
 from uniseq.sweep.worker import is_over
 
 
-def sweep(
-    arguments: list[str],
-    config: DictConfig,
-    context: HydraContext,
-    task: TaskFunction,
-    params: Mapping[str, Any],
-    search: Mapping[str, Any],
-    leave_out: Sequence[str],
-    max_batch_size: int | None,
-) -> list[float | None]:
+def sweep(request: SweepRequest) -> list[float | None]:
     """Plan, say what is done already, run the rest, and wait for what other sweeps are at.
 
     Returns:
@@ -41,63 +24,57 @@ def sweep(
         UniseqError: before the first run on a fault of the command line; after the last one when
             runs failed, a line each.
     """
-    check_sweep(max_batch_size, config)
-    load_trainer()
-    plan = Planner(context.config_loader, config).plan(arguments, params, search, leave_out)
-    root = make_folder(Path(config.hydra.sweep.dir), "results_dir")
-    runs = Runs(root)
-    title = str(config.hydra.runtime.choices.get("experiment") or "sweep")
+    plan = Planner(request).plan()
+    root = request.results_folder()
+    title = str(request.config.hydra.runtime.choices.get("experiment") or "sweep")
     ids = hashlib.sha256(" ".join(each.id for each in plan.runs).encode()).hexdigest()[:8]
     keep_plan(root, f"{title}-{ids}", title, sys.argv[1:], plan.runs)
     for line in plan.left_out:
         print(f"left out: {line}")
-    launcher = quiet_launcher(config, context, task)
-    values: dict[str, float | None] = {}
-    lines: list[str] = []
-    number = 0
-    configs = {each.id: each.config for each in plan.runs}
-
-    def settled(each: Named, run: Run) -> bool:
-        return each.id in values or is_over(run, configs[each.id])
-
-    with overview(runs, lambda: plan.runs, title, settled):
-        while remaining := [each for each in plan.runs if each.id not in values]:
-            todo = _skim(runs, remaining, values, lines)
-            size = max_batch_size or len(todo) or 1
-            for start in range(0, len(todo), size):
-                batch = todo[start : start + size]
-                results = launch(launcher, [each.overrides for each in batch], number)
-                number += len(batch)
-                for each, result in zip(batch, results, strict=True):
-                    if result.status != JobStatus.COMPLETED:
-                        values[each.id] = None
-                        name = runs.folder(each.id, each.name).name
-                        lines += [f"{name}: {line}" for line in faults(result)]
-                    elif result.return_value is not None:  # else another process is at it
-                        values[each.id] = result.return_value
-            if any(each.id not in values for each in remaining):
-                time.sleep(EVERY_S)  # another sweep is at them
-    if lines:
-        raise UniseqError("\n".join(lines))
-    return [values[each.id] for each in plan.runs]
+    runs = Runs(root)
+    standing = _Standing(runs, plan.runs)
+    with displayed(runs, lambda: plan.runs, title, standing.settled):
+        launch_all(request, standing.wanted, standing.settle)
+    if standing.lines:
+        raise UniseqError("\n".join(standing.lines))
+    return [standing.values[each.id] for each in plan.runs]
 
 
-def _skim(
-    runs: Runs,
-    remaining: Sequence[Planned],
-    values: dict[str, float | None],
-    lines: list[str],
-) -> list[Planned]:
-    """Note what is over, and what is damaged, and give what nobody is at."""
-    todo = []
-    for each in remaining:
-        run = runs.read(each.id, each.name)
-        if is_over(run, each.config):
+class _Standing:
+    """What has come of the runs of a plan so far: a figure, None where one failed, and why."""
+
+    def __init__(self, runs: Runs, jobs: Sequence[Job]) -> None:
+        self.runs = runs
+        self.jobs = {job.id: job for job in jobs}
+        self.values: dict[str, float | None] = {}
+        self.lines: list[str] = []
+
+    def wanted(self) -> list[tuple[Job, list[str]]] | None:
+        """What nobody is at; None when nothing is left."""
+        todo = [job for job in self.jobs.values() if job.id not in self.values and self._free(job)]
+        if len(self.values) == len(self.jobs):
+            return None
+        return [(job, job.overrides) for job in todo]
+
+    def _free(self, job: Job) -> bool:
+        """Whether the run is to be done now; notes it where it is over, or damaged."""
+        run = self.runs.read(job.id, job.name)
+        if is_over(run, job.config):
             assert run.record is not None
-            values[each.id] = run.record.best
+            self.values[job.id] = run.record.best
         elif run.fault is not None:
-            values[each.id] = None
-            lines.append(run.fault)
-        elif run.state != "running":
-            todo.append(each)
-    return todo
+            self.values[job.id] = None
+            self.lines.append(run.fault)
+        return job.id not in self.values and run.state != "running"
+
+    def settle(self, job: Job, value: float | None, faults: list[str]) -> None:
+        """Note how a run ended; one that another process is at stays open."""
+        if faults:
+            name = self.runs.folder(job.id, job.name).name
+            self.lines += [f"{name}: {line}" for line in faults]
+        if faults or value is not None:
+            self.values[job.id] = value
+
+    def settled(self, each: PlannedRun, run: Run) -> bool:
+        """Whether nothing more is to be done for a run."""
+        return each.id in self.values or is_over(run, self.jobs[each.id].config)

@@ -1,18 +1,14 @@
-"""The runs that a command line asks for: each checked, named by its id, and once."""
+"""Plan of a grid: the runs that a command line asks for, each once, checked, with its id."""
 
 import itertools
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import ConfigCompositionException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
 
 from uniseq.config.compose import run_part
 from uniseq.config.explain import explain_command
@@ -20,20 +16,15 @@ from uniseq.config.paths import conf_dir, own_conf
 from uniseq.config.recipes import try_out
 from uniseq.errors import ConfigError
 from uniseq.records.identity import run_id
-from uniseq.sweep.search.space import with_values
-
-# A run of a sweep draws no bar, and leaves nothing but what its own folder holds.
-QUIET = (
-    "++trainer.enable_progress_bar=false",
-    "hydra.output_subdir=null",
-    "hydra.sweep.subdir=.",
-    "hydra/job_logging=stdout",
-)
+from uniseq.sweep.overrides import QUIET, axes, has_key, no_such, short, with_values
+from uniseq.sweep.request import SweepRequest
+from uniseq.sweep.survey import PlannedRun
+from uniseq.training.parts import Recipe
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A run to be done.
+class Job(PlannedRun):
+    """A planned run, as a launcher is to be given it.
 
     Args:
         id: see :func:`uniseq.records.identity.run_id`.
@@ -42,8 +33,6 @@ class Planned:
         config: resolved.
     """
 
-    id: str
-    name: str
     overrides: list[str]
     config: dict[str, Any]
 
@@ -52,7 +41,7 @@ class Planned:
 class Plan:
     """All runs of a sweep, and the combinations that cannot be run with the reason."""
 
-    runs: list[Planned] = field(default_factory=list)
+    runs: list[Job] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -60,35 +49,22 @@ class Planner:
     """Composes the runs of a sweep.
 
     Args:
-        loader: Hydra's.
-        master: the config that the sweep itself was composed with.
+        request: what is asked for.
     """
 
-    def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
-        self._loader = loader
-        self._master = master
-        self._parser = OverridesParser.create(config_loader=loader)
+    def __init__(self, request: SweepRequest) -> None:
+        self.request = request
+        self._loader = request.context.config_loader
+        self._parser = OverridesParser.create(config_loader=self._loader)
         self._fingerprints: dict[str, str] = {}
 
-    def plan(
-        self,
-        arguments: Sequence[str],
-        params: Mapping[str, Any],
-        search: Mapping[str, Any],
-        leave_out: Sequence[str],
-    ) -> Plan:
+    def plan(self) -> Plan:
         """Every combination of the axes that can be run.
-
-        Args:
-            arguments: the command line; an axis of its own takes the place of a configured one.
-            params: axes that are always crossed, key to values as on a command line.
-            search: axes that are crossed where the chosen components have the key.
-            leave_out: keys whose refusal leaves a combination out instead of stopping the sweep.
 
         Raises:
             UniseqError: on a config that cannot be run, before anything is started.
         """
-        crossed, optional = self.split(arguments, params, search)
+        crossed, optional = self.split()
         varied = self.varied({**crossed, **optional})
         plan, known = Plan(), set()
         fitting: set[str] = set()
@@ -98,23 +74,28 @@ class Planner:
             fitting |= present.keys()
             for rest in itertools.product(*present.values()):
                 try:
-                    planned = self._planned(composed, base, rest, varied)
+                    job = self._job(composed, base, rest, varied)
                 except ConfigError as error:
-                    if error.key not in leave_out:
+                    if error.key not in self.request.leave_out:
                         raise
                     plan.left_out.append(f"{' '.join(rest)}: {error}")
                     continue
-                if planned.id not in known:
-                    known.add(planned.id)
-                    plan.runs.append(planned)
+                if job.id not in known:
+                    known.add(job.id)
+                    plan.runs.append(job)
         plan.left_out += [no_such(key) for key in optional if key not in fitting]
         return plan
 
-    def split(
-        self, arguments: Sequence[str], params: Mapping[str, Any], search: Mapping[str, Any]
-    ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """The axes that are always crossed, and those that the command line leaves open."""
-        parsed = self._parser.parse_overrides(list(arguments))
+    def split(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The axes that are always crossed, and those that the command line leaves open.
+
+        An axis of the command line takes the place of a configured one.
+
+        Raises:
+            ConfigError: on an axis without values or without end, or a group among those searched.
+        """
+        params, search = self.request.params, self.request.search
+        parsed = self._parser.parse_overrides(list(self.request.arguments))
         given = {o.get_key_element(): str(o.input_line) for o in parsed}  # the last one counts
         names = {key.lstrip("+~"): key for key in given}
         kept = {names.get(key, key): values for key, values in params.items()}  # in its place
@@ -131,16 +112,7 @@ class Planner:
                     "is a group: choices of components belong in hydra.sweeper.params, or on the "
                     "command line",
                 )
-        return self.axes({**kept, **given}), self.axes(left)
-
-    def axes(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Key to overrides ``key=value``, one for each value.
-
-        Raises:
-            ConfigError: on an axis without end, such as Hydra's ``interval``.
-        """
-        parsed = self._parser.parse_overrides([_text(key, value) for key, value in values.items()])
-        return {override.get_key_element(): _each(override) for override in parsed}
+        return axes(self._parser, {**kept, **given}), axes(self._parser, left)
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The config of a run, without Hydra's own part, which is set for its resolver.
@@ -149,10 +121,10 @@ class Planner:
             ConfigError: when there is none: a key, say, that the chosen components do not have.
         """
         try:
-            cfg = self._loader.load_sweep_config(self._master, [*overrides, *QUIET])
-        except ConfigCompositionException as error:
+            cfg = self._loader.load_sweep_config(self.request.config, [*overrides, *QUIET])
+        except Exception as error:
             found = explain_command(error, overrides, conf_dir(), own_conf(sys.argv[1:]))
-            if found is None:
+            if found is None:  # no fault of the command line
                 raise
             problem = f"{found.problem}; in the run {' '.join(overrides)}"
             raise ConfigError(found.key, problem) from error
@@ -171,9 +143,16 @@ class Planner:
             for value in values
         )
 
-    def _planned(
+    def fingerprint(self, recipe: Recipe) -> str:
+        """That of a run's data, which are read once for all runs that share them."""
+        source = json.dumps(recipe.config["dataset"], sort_keys=True)
+        if source not in self._fingerprints:
+            self._fingerprints[source] = recipe.data.sequences.fingerprint
+        return self._fingerprints[source]
+
+    def _job(
         self, composed: DictConfig, base: Sequence[str], rest: Sequence[str], varied: frozenset[str]
-    ) -> Planned:
+    ) -> Job:
         # Composed anew it would be the same, at ten times the cost.
         cfg = with_values(composed, dict(override.split("=", 1) for override in rest))
         overrides = [*base, *rest]
@@ -182,49 +161,5 @@ class Planner:
             cfg.name = "_".join([cfg.name, *values])
             overrides.append(f"name={cfg.name}")
         recipe = try_out(cfg)
-        source = json.dumps(recipe.config["dataset"], sort_keys=True)
-        if source not in self._fingerprints:
-            self._fingerprints[source] = recipe.data.sequences.fingerprint
-        id = run_id(recipe.config_hash, self._fingerprints[source])
-        return Planned(id, recipe.name, [*overrides, *QUIET], recipe.config)
-
-
-def has_key(cfg: DictConfig, key: str) -> bool:
-    """Whether a dotted key stands in the config."""
-    parent, _, name = key.rpartition(".")
-    node = OmegaConf.select(cfg, parent) if parent else cfg
-    return isinstance(node, DictConfig) and name in node
-
-
-def no_such(key: str) -> str:
-    """Of an axis of a search that fits nowhere: as it should be, or misspelt."""
-    return f"{key}: no component that was chosen has this key"
-
-
-def short(override: str) -> str:
-    """``loss.beta=0.05`` as ``beta0.05``, for a folder's name."""
-    key, _, value = override.partition("=")
-    return re.sub(r"[^\w.+-]+", "-", f"{key.rpartition('.')[2]}{value}").strip("-")
-
-
-def _text(key: str, value: Any) -> str:
-    """An axis as on a command line; what is given there is whole already."""
-    if (
-        isinstance(value, str)
-        and value.lstrip("+~").partition("=")[0].partition("@")[0]
-        == (key.lstrip("+~").partition("@")[0])
-    ):
-        return value
-    if isinstance(value, list | tuple | ListConfig):
-        value = ",".join("null" if each is None else str(each) for each in value)
-    return f"{key}={'null' if value is None else value}"
-
-
-def _each(override: Override) -> list[str]:
-    key = override.get_key_element()
-    if not override.is_sweep_override():
-        value = override.get_value_element_as_str()
-        return [override.input_line or f"{key}={value}"]
-    if not override.is_discrete_sweep():
-        raise ConfigError(key, "has no end; list its values, separated by commas")
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+        id = run_id(recipe.config_hash, self.fingerprint(recipe))
+        return Job(id, recipe.name, [*overrides, *QUIET], recipe.config)

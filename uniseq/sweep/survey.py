@@ -1,37 +1,60 @@
-"""How a sweep stands: what is done, runs, failed, is best, and when it will be over."""
+"""Survey of a sweep: its runs, written down for those who look on, and how each of them stands."""
 
+import json
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from pathlib import Path
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from uniseq.formatting import duration
-from uniseq.records.folders import Run, Runs, State
+from uniseq.errors import DataError
+from uniseq.records.folders import SWEEPS, Run, Runs, State
+from uniseq.records.store import write_atomically
 
 ORDER: tuple[State, ...] = (
     *("finished", "pruned", "running", "failed", "cut off", "unreadable", "waiting"),
 )
 
-SIGNALS = ("KeyboardInterrupt", "SystemExit", "SIGTERMException")
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run that a sweep has planned.
+
+    Args:
+        id: see :func:`uniseq.records.identity.run_id`.
+        name: of its folder, for people.
+    """
+
+    id: str
+    name: str
 
 
-class Named(Protocol):
-    """What tells a run: its id, and the name of its folder."""
+def keep_plan(
+    root: Path, file: str, title: str, command: Sequence[str], runs: Sequence[PlannedRun]
+) -> Path:
+    """Write down the runs of a sweep, for ``python -m uniseq.status``; gives the file."""
+    content = {
+        "name": title,
+        "command": list(command),
+        "runs": [{"id": each.id, "name": each.name} for each in runs],
+    }
+    path = root / SWEEPS / f"{file}.json"
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+    return path
 
-    @property
-    def id(self) -> str:
-        """See :func:`uniseq.records.identity.run_id`."""
-        ...
 
-    @property
-    def name(self) -> str:
-        """For people."""
-        ...
+def read_plan(path: Path) -> tuple[str, list[PlannedRun]]:
+    """A sweep's title with its command, and its runs.
+
+    Raises:
+        DataError: when the file holds something else.
+    """
+    try:
+        content = json.loads(path.read_text())
+        command = " ".join(content["command"])
+        return f"{content['name']}  ({command})", [PlannedRun(**run) for run in content["runs"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(path, f"is no plan of a sweep: {error}; delete it") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +76,16 @@ class Survey:
         return {state: found[state] for state in ORDER if found[state]}
 
 
-def is_settled(each: Named, run: Run) -> bool:
+def is_settled(each: PlannedRun, run: Run) -> bool:
     """Whether a run, as it stands, is no more to be done, as far as its state tells."""
     return run.state in ("finished", "pruned")
 
 
 def survey(
     runs: Runs,
-    planned: Sequence[Named],
+    planned: Sequence[PlannedRun],
     finished: dict[str, Run] | None = None,
-    settled: Callable[[Named, Run], bool] = is_settled,
+    settled: Callable[[PlannedRun, Run], bool] = is_settled,
 ) -> Survey:
     """Look at each run on the disk.
 
@@ -86,58 +109,6 @@ def survey(
         waiting += not over and run.state not in ("running", "unreadable")
         found.append(run)
     return Survey(found, _seconds_left(found, waiting))
-
-
-def best(run: Run) -> tuple[str, float] | None:
-    """The watched figure and the best value of it, of a run that has one."""
-    if run.record is not None and run.record.epochs:
-        return run.record.watched, run.record.best
-    if run.progress is not None and run.progress["best"] is not None:
-        return run.progress["watched"], run.progress["best"]
-    return None
-
-
-def summary(found: Survey) -> str:
-    """One line: counts, the best run, the time left."""
-    parts = [f"{count} {state}" for state, count in found.counts.items()]
-    known = {
-        run.folder.name: figure
-        for run in found.runs
-        if (figure := best(run)) and run.state != "pruned"
-    }
-    if known:
-        name, (watched, value) = max(known.items(), key=lambda item: item[1][1])
-        parts.append(f"best {watched} {value:.4f} by {name}")
-    if found.seconds_left:
-        parts.append(f"about {duration(found.seconds_left)} left")
-    return "; ".join(parts)
-
-
-def render(found: Survey, title: str) -> RenderableType:
-    """A table of what runs and what failed, above the summary; the rest is only counted."""
-    table = Table("run", "state", title=title, expand=False)
-    for column in ("epoch", "best", "s an epoch"):
-        table.add_column(column, justify="right")
-    for run in found.runs:
-        if run.state in ("finished", "pruned", "waiting"):
-            continue
-        progress = run.progress or {}
-        value = best(run)
-        seconds = progress.get("seconds_an_epoch")
-        table.add_row(
-            run.folder.name,
-            run.state,
-            f"{progress['epochs']}" if "epochs" in progress else "",
-            f"{value[1]:.4f}" if value else "",
-            f"{seconds:.1f}" if seconds else "",
-        )
-        if run.fault is not None:
-            table.add_row(Text(f"  {run.fault}", style="red"))
-        error = None if run.record is None else run.record.error
-        if error is not None and error["type"] not in SIGNALS:
-            table.add_row(Text(f"  {error['type']}: {error['message']}", style="red"))
-    line = Text(summary(found))
-    return Group(table, line) if table.row_count else Group(Text(title, style="bold"), line)
 
 
 def _seconds_left(found: Sequence[Run], waiting: int) -> float | None:

@@ -1,4 +1,4 @@
-"""One run of a sweep: skipped when it is done, resumed when it was cut off, begun otherwise."""
+"""Worker of a sweep: brings one run to its end, which may be done, cut off or not begun."""
 
 import shutil
 from collections.abc import Container, Mapping, Sequence

@@ -37,7 +37,7 @@ def config(root, *overrides):
 
 def trial(root, *overrides):
     """What one job of the sweep does."""
-    return run_trial(config(root, f"trial={NAME}", *overrides), root)
+    return run_trial(config(root, f"study={NAME}", *overrides), root)
 
 
 def told(study):

@@ -6,7 +6,8 @@ pytest.importorskip("optuna", reason="needs pip install uniseq-rec[optuna]")
 
 from tests.config_runs import composed
 from uniseq.errors import ConfigError
-from uniseq.sweep.search.space import refusal, size, untried, usable, with_values
+from uniseq.sweep.overrides import with_values
+from uniseq.sweep.search.space import admitted, size, untried, usable
 
 HEADS = ["backbone.heads"]
 SPACE = {
@@ -50,7 +51,7 @@ def test_a_fault_that_may_not_be_left_out_stops_the_search():
         usable(composed(), {**SPACE, "loss.beta": [".1", "-1"]}, HEADS)
     with pytest.raises(ConfigError, match=r"no combination can be run; backbone\.heads: must"):
         usable(composed(), {**SPACE, "backbone.heads": ["3"]}, HEADS)
-    assert refusal(composed(["backbone.heads=3"]), HEADS).key == "backbone.heads"
+    assert admitted(composed(["backbone.heads=3"]), HEADS).key == "backbone.heads"
 
 
 def test_each_combination_comes_once_wherever_one_starts():

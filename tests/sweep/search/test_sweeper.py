@@ -18,10 +18,10 @@ pytest.importorskip("optuna", reason="needs pip install uniseq-rec[optuna]")
 
 from tests.config_runs import TINY, undated
 from uniseq import status
-from uniseq.config.launching import VARIABLES
 from uniseq.errors import UniseqError
 from uniseq.records.store import read_record
 from uniseq.run import main
+from uniseq.sweep.processes import VARIABLES
 from uniseq.sweep.search.study import Study
 from uniseq.sweep.search.sweeper import outcome
 
@@ -80,7 +80,7 @@ def test_each_combination_of_the_command_line_has_a_study_of_its_own(swept):
         assert len(outcomes(study)) == 4
         assert study.search.overrides[-1] == f"seed={title[-1]}"
     assert len(records(swept[0])) == 8
-    assert {read_record(path).config["trial"] for path in records(swept[0])} == {None}
+    assert {read_record(path).config["study"] for path in records(swept[0])} == {None}
 
 
 def test_it_says_what_was_best_and_the_command_for_it_trains_nothing(swept):

@@ -9,7 +9,11 @@ pytest.importorskip("optuna", reason="needs pip install uniseq-rec[optuna]")
 from optuna.trial import TrialState
 
 from tests.config_runs import undated
+from tests.sweep.counting import counted
 from tests.sweep.search.searching import NAME, RATES, begin, config, told, trial
+from uniseq.config import recipes
+from uniseq.config.recipes import recipe
+from uniseq.data.sources.synthetic import Synthetic
 from uniseq.errors import DataError, UniseqError
 from uniseq.records.folders import LAST, Runs
 from uniseq.records.store import read_record
@@ -101,7 +105,7 @@ def test_a_verdict_outlives_its_process_and_a_more_patient_search_goes_on(tmp_pa
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("uniseq.sweep.search.pruning.Reports.give_up", die)
+        patched.setattr("uniseq.sweep.search.pruning.PruningCallback.give_up", die)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             trial(tmp_path)
     assert trial(tmp_path) is not None
@@ -132,7 +136,7 @@ def test_a_pruned_run_is_brought_to_its_end_by_a_grid(way, tmp_path, monkeypatch
     if way == "grid, cut off":
         cut_off(tmp_path / "a", path.parent)
     for folder in ("a", "b"):
-        run_once(config(tmp_path / folder, "optimizer.lr=3e-3"), tmp_path / folder)
+        run_once(recipe(config(tmp_path / folder, "optimizer.lr=3e-3")), tmp_path / folder)
     (undisturbed,) = runs(tmp_path / "b")
     assert len(read_record(path).epochs) == 4
     assert undated(path) == undated(undisturbed)
@@ -152,11 +156,11 @@ def cut_off(root, folder):
             if trainer.current_epoch == 3:
                 raise KeyboardInterrupt
 
-    cfg = config(root, "optimizer.lr=3e-3")
+    made = recipe(config(root, "optimizer.lr=3e-3"))
     kept = (folder / "record.json").read_bytes()
     run = Runs(root).at_rest(folder.name.rpartition("-")[2], "unused")
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        finish(cfg, run, [Kill()])
+        finish(made, run, [Kill()])
     (folder / "record.json").write_bytes(kept)  # a killed process writes none
 
 
@@ -168,7 +172,7 @@ def test_a_trial_whose_process_died_goes_on_under_its_number(tmp_path, monkeypat
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("uniseq.sweep.search.pruning.Reports.on_train_epoch_start", die)
+        patched.setattr("uniseq.sweep.search.pruning.PruningCallback.on_train_epoch_start", die)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             trial(tmp_path)
     (path,) = runs(tmp_path)
@@ -190,7 +194,7 @@ def test_a_combination_in_other_hands_is_left_to_them(tmp_path):
     (path,) = runs(tmp_path)
     (first,) = told(study)
     other = {"3e-3": "1e-2", "1e-2": "3e-3"}[first[1]["optimizer.lr"]]
-    run_once(config(tmp_path, f"optimizer.lr={other}"), tmp_path)
+    run_once(recipe(config(tmp_path, f"optimizer.lr={other}")), tmp_path)
     (theirs,) = set(runs(tmp_path)) - {path}
     theirs.unlink()
     with Runs(tmp_path).claim(theirs.parent.name.rpartition("-")[2]):
@@ -219,7 +223,7 @@ def test_what_clashes_is_never_run_and_the_search_ends_with_what_there_is(tmp_pa
 def test_a_run_that_fails_is_told_and_not_tried_again_before_the_next_start(tmp_path, monkeypatch):
     study = begin(tmp_path, {"optimizer.lr": ["3e-3", "1e-2"]}, trials=2)
 
-    def fail(cfg, run, watchers):
+    def fail(recipe, run, watchers):
         raise UniseqError("the disk is full\nand the moon too")
 
     with monkeypatch.context() as patched:
@@ -252,3 +256,20 @@ def test_a_run_whose_last_epoch_it_was_is_not_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(PRUNE, lambda self, study, trial: trial.last_step == 4)
     trial(tmp_path)
     assert [outcome[2] for outcome in told(study)] == ["COMPLETE"]
+
+
+def test_a_trial_is_checked_once_and_its_data_are_read_once(tmp_path, monkeypatch):
+    begin(tmp_path, {"optimizer.lr": ["3e-3"]}, trials=1)
+    checks = counted(monkeypatch, recipes, "check_config")
+    reads = counted(monkeypatch, Synthetic, "load")
+    assert trial(tmp_path) is not None
+    assert (len(checks), len(reads)) == (1, 1)
+
+
+def test_a_study_is_told_the_epochs_that_were_validated(tmp_path):
+    study = begin(tmp_path, {"optimizer.lr": ["3e-3"]}, trials=1)
+    assert trial(tmp_path, "trainer.check_val_every_n_epoch=2") is not None
+    ((_, _, state, value, steps),) = told(study)
+    assert (state, list(steps)) == ("COMPLETE", [2, 4])
+    (path,) = runs(tmp_path)
+    assert value == max(steps.values()) == read_record(path).best

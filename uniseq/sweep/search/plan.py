@@ -1,50 +1,41 @@
-"""The searches that a command line asks for: one for each combination of what it crosses."""
+"""Plan of a search: the studies of a command line, one for each combination that it crosses."""
 
 import copy
 import hashlib
 import itertools
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from uniseq.config.recipes import recipe
 from uniseq.errors import ConfigError
 from uniseq.records.identity import identity
-from uniseq.sweep.plan import Planner, has_key, no_such, short
+from uniseq.sweep.overrides import has_key, no_such, short
+from uniseq.sweep.plan import Planner
 from uniseq.sweep.search.space import usable
 from uniseq.sweep.search.study import Search
 
-LEAST = {"trials": 1, "seed": 0, "min_resource": 1, "reduction_factor": 2}
+# The keys of a search, and what each must be at least.
+MINIMA = {"trials": 1, "seed": 0, "min_resource": 1, "reduction_factor": 2}
 
 
-def searches(
-    planner: Planner,
-    arguments: Sequence[str],
-    params: Mapping[str, Any],
-    search: Mapping[str, Any],
-    leave_out: Sequence[str],
-    settings: Mapping[str, int],
-) -> Iterator[tuple[str, Search, list[str]]]:
+def searches(planner: Planner) -> Iterator[tuple[str, Search, list[str]]]:
     """The name of each study, what it searches, and the values left out with the reason.
 
     Args:
-        planner: composes.
-        arguments: the command line; what it fixes is not searched.
-        params: axes that are always crossed, as if they stood on the command line.
-        search: axes that are searched where the chosen components have the key.
-        leave_out: keys whose refusal leaves a value out.
-        settings: the keys of ``LEAST``, see :class:`uniseq.sweep.search.study.Search`.
+        planner: composes; what its command line fixes is not searched.
 
     Raises:
         UniseqError: when there is nothing to search, or it cannot be run.
     """
-    for key, least in LEAST.items():
+    settings, leave_out = planner.request.settings, planner.request.leave_out
+    for key, least in MINIMA.items():
         value = settings[key]
         if not isinstance(value, int) or value < least:
             problem = f"must be an integer of at least {least}, not {value!r}"
             raise ConfigError(f"hydra.sweeper.{key}", problem)
-    crossed, left = planner.split(arguments, params, search)
+    crossed, left = planner.split()
     varied = planner.varied({**crossed, **left})
     for overrides in itertools.product(*crossed.values()):
         cfg = planner.compose(overrides)
@@ -69,9 +60,9 @@ def searches(
             leave_out=list(leave_out),
             **settings,
         )
-        fingerprint = made.data.sequences.fingerprint
         rest = _without(identity(made.config), space)
-        yield _name([rest, fingerprint, space, found.leave_out], settings), found, [*lost, *absent]
+        what = [rest, planner.fingerprint(made), space, found.leave_out]
+        yield _name(what, settings), found, [*lost, *absent]
 
 
 def _values(axis: Iterable[str]) -> list[str]:
@@ -85,12 +76,13 @@ def _name(what: list[Any], settings: Mapping[str, int]) -> str:
     return f"search-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _without(plain: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    rest = copy.deepcopy(plain)
+def _without(identity: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The identity that all runs of a search share; not every searched key is part of one."""
+    rest = copy.deepcopy(identity)
     for key in keys:
         *path, last = key.split(".")
         node = rest
         for name in path:
-            node = node[name]
-        del node[last]
+            node = node.get(name, {})
+        node.pop(last, None)
     return rest

@@ -1,4 +1,4 @@
-"""The callback by which a run tells a study its validation figures, and is given up."""
+"""Pruning: the callback by which a run tells a study its validation figures, and is given up."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from uniseq.training.outcome import Pruned
 GIVEN_UP = "given up"
 
 
-class Reports(Callback):
+class PruningCallback(Callback):
     """Reports the watched figure after each epoch; gives the run up when the pruner says so.
 
     That is between two epochs, so that ``last.ckpt`` holds the former one. A run whose last epoch

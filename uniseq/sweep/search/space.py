@@ -1,43 +1,33 @@
-"""The space of a search: values set in a config, tried out, and counted through."""
+"""Space of a search: its values are tried out, and its combinations counted through."""
 
-import copy
 import itertools
 import math
 from collections.abc import Mapping, Sequence, Set
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from uniseq.config.recipes import try_out
 from uniseq.errors import ConfigError
+from uniseq.sweep.overrides import with_values
+from uniseq.training.parts import Recipe
 
 # Key to its values, each as on a command line.
 Space = Mapping[str, Sequence[str]]
 Combination = frozenset[tuple[str, str]]
 
 
-def with_values(cfg: DictConfig, values: Mapping[str, str]) -> DictConfig:
-    """A copy of a config in which values are set as a command line would."""
-    changed = copy.deepcopy(cfg)
-    texts = [f"{key}={value}" for key, value in values.items()]
-    for override in OverridesParser.create().parse_overrides(texts):
-        OmegaConf.update(changed, override.key_or_group, override.value(), merge=True)
-    return changed
-
-
-def refusal(cfg: DictConfig, leave_out: Sequence[str]) -> ConfigError | None:
-    """Why a config cannot be run, where the fault is of a key that may be left out.
+def admitted(cfg: DictConfig, leave_out: Sequence[str]) -> Recipe | ConfigError:
+    """The recipe of a config, or why there is none, where the key at fault may be left out.
 
     Raises:
         UniseqError: on any other fault.
     """
     try:
-        try_out(cfg)
+        return try_out(cfg)
     except ConfigError as error:
         if error.key not in leave_out:
             raise
         return error
-    return None
 
 
 def usable(
@@ -79,9 +69,10 @@ def _first_fit(
     keys = sorted(space, key=lambda key: key in leave_out)  # what is refused varies fastest
     for values in itertools.product(*(space[key] for key in keys)):
         combination = dict(zip(keys, values, strict=True))
-        fault = refusal(with_values(cfg, combination), leave_out)
-        if fault is None:
+        found = admitted(with_values(cfg, combination), leave_out)
+        if not isinstance(found, ConfigError):
             return combination, None
+        fault = found
     return None, fault
 
 

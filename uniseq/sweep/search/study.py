@@ -1,6 +1,5 @@
-"""A study on the disk: what a search has tried, and what came of it."""
+"""Study of a search, on the disk: what it has tried, and what came of it."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,15 +11,14 @@ from filelock import FileLock
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.pruners import SuccessiveHalvingPruner
 from optuna.samplers import TPESampler
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from uniseq.errors import DataError
 from uniseq.records.folders import LOCKS, SWEEPS
-from uniseq.sweep.notes import Noted, keep_plan
+from uniseq.sweep.search.journal import open_journal
 from uniseq.sweep.search.space import Combination, size
+from uniseq.sweep.survey import PlannedRun, keep_plan
 
-OVER = (TrialState.COMPLETE, TrialState.PRUNED)
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 # What a trial says of itself.
 RUN, REFUSED, FAULT = "run", "refused", "fault"
 
@@ -73,15 +71,7 @@ class Study:
         self.root, self.name = root, name
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         path = root / SWEEPS / f"{name}.journal"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _SystemLock(root / LOCKS / path.name)
-        with lock.lock:
-            _mend(path)
-        try:
-            storage = JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
-        except (ValueError, KeyError, TypeError) as error:
-            problem = f"is no journal of a search: {error}; delete it, the runs are kept"
-            raise DataError(path, problem) from error
+        storage = open_journal(path, root / LOCKS / path.name)
         try:
             self._study = optuna.load_study(study_name=name, storage=storage)
         except KeyError:
@@ -117,7 +107,7 @@ class Study:
     def wanted(self) -> int:
         """How many trials are still to be completed or pruned, by whomever."""
         search, counts = self.search, self.counts()
-        missing = min(search.trials, size(search.space)) - sum(counts[state] for state in OVER)
+        missing = min(search.trials, size(search.space)) - sum(counts[state] for state in ENDED)
         return min(missing, counts[TrialState.RUNNING]) if self.exhausted else missing
 
     def counts(self) -> Counter[TrialState]:
@@ -166,7 +156,7 @@ class Study:
         return {
             frozenset(trial.params.items())
             for trial in self.trials()
-            if trial.state in (*OVER, TrialState.RUNNING)
+            if trial.state in (*ENDED, TrialState.RUNNING)
             or REFUSED in trial.user_attrs
             or (FAULT in trial.user_attrs and trial.number >= since)
         }
@@ -185,40 +175,16 @@ class Study:
                 for trial in self.trials()
                 if RUN in trial.user_attrs
                 and (
-                    trial.state in (*OVER, TrialState.RUNNING)
+                    trial.state in (*ENDED, TrialState.RUNNING)
                     or (FAULT in trial.user_attrs and trial.number >= search.since)
                 )
             ]
-            runs = [Noted(**trial.user_attrs[RUN]) for trial in counted]
+            runs = [PlannedRun(**trial.user_attrs[RUN]) for trial in counted]
             total = len(runs) if self.exhausted else min(search.trials, size(search.space))
-            coming = [Noted(f"{self.name}-{n}", search.title) for n in range(len(runs), total)]
+            coming = [PlannedRun(f"{self.name}-{n}", search.title) for n in range(len(runs), total)]
             keep_plan(self.root, self.name, search.title, search.command, [*runs, *coming])
 
     def _open(self, trial: Trial) -> Trial:
         search = self.search
         self._study.pruner = SuccessiveHalvingPruner(search.min_resource, search.reduction_factor)
         return trial
-
-
-class _SystemLock(JournalFileOpenLock):
-    """A lock that the operating system takes back from a process that is killed."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.lock = FileLock(path)
-
-    def acquire(self) -> bool:
-        self.lock.acquire()
-        return True
-
-    def release(self) -> None:
-        self.lock.release()
-
-
-def _mend(path: Path) -> None:
-    """Cut off a last line that was not written to its end; the caller holds the lock."""
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    if not content.endswith(b"\n"):
-        os.truncate(path, content.rfind(b"\n") + 1)

@@ -1,52 +1,27 @@
-"""The sweep that searches: trials for each combination that the command line crosses."""
+"""Search: the sweep that gives trials to each combination that the command line crosses."""
 
 import shlex
-import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from hydra.core.utils import JobStatus
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
-
-from uniseq.config.paths import make_folder, own_conf
+from uniseq.config.paths import own_conf
 from uniseq.errors import UniseqError
 from uniseq.records.folders import Runs
-from uniseq.startup import load_trainer
-from uniseq.sweep.launch import EVERY_S, check_sweep, faults, launch, overview, quiet_launcher
-from uniseq.sweep.notes import Noted, read_plan
-from uniseq.sweep.plan import QUIET, Planner
+from uniseq.sweep.display import displayed
+from uniseq.sweep.launch import launch_all
+from uniseq.sweep.overrides import QUIET
+from uniseq.sweep.plan import Planner
+from uniseq.sweep.request import SweepRequest
 from uniseq.sweep.search.plan import searches
-from uniseq.sweep.search.study import OVER, Study
+from uniseq.sweep.search.study import ENDED, Study
+from uniseq.sweep.survey import PlannedRun, read_plan
 
+# Each time that a study is asked, its journal grows.
 LONGEST_WAIT_S = 64.0
 
 
-def sweep(
-    arguments: list[str],
-    config: DictConfig,
-    context: HydraContext,
-    task: TaskFunction,
-    params: Mapping[str, Any],
-    search: Mapping[str, Any],
-    leave_out: Sequence[str],
-    max_batch_size: int | None,
-    **settings: Any,
-) -> list[float | None]:
+def sweep(request: SweepRequest) -> list[float | None]:
     """Let each search have its trials, those of an earlier start counted, and say what was best.
-
-    Args:
-        arguments: the command line.
-        config: that the sweep itself was composed with.
-        context: Hydra's.
-        task: that a launcher runs.
-        params: axes that are always crossed, as if they stood on the command line.
-        search: axes that are searched where the chosen components have the key.
-        leave_out: keys whose refusal leaves a combination out.
-        max_batch_size: runs handed to the launcher at a time; None: all.
-        settings: see :class:`uniseq.sweep.search.study.Search`.
 
     Returns:
         The best watched figure of each search, None where no trial was completed.
@@ -55,35 +30,27 @@ def sweep(
         UniseqError: before the first trial on a fault of the command line; after the last one when
             trials failed, a line each.
     """
-    check_sweep(max_batch_size, config)
-    load_trainer()
-    planner = Planner(context.config_loader, config)
-    asked = searches(planner, arguments, params, search, leave_out, settings)
-    named = {name: (found, lost) for name, found, lost in asked}
+    named = {name: (found, lost) for name, found, lost in searches(Planner(request))}
     for line in dict.fromkeys(line for _, lost in named.values() for line in lost):
         print(f"left out: {line}")
-    root = make_folder(Path(config.hydra.sweep.dir), "results_dir")
+    root = request.results_folder()
     studies = [Study(root, name) for name in named]
     for study in studies:
         study.begin(named[study.name][0])
-    launcher = quiet_launcher(config, context, task)
     failed: Counter[str] = Counter()
     lines: list[str] = []
-    number, wait = 0, EVERY_S
-    with overview(Runs(root), lambda: _runs(studies), "search"):
-        while todo := _interleaved({each: each.wanted() - failed[each.name] for each in studies}):
-            batch = todo[:max_batch_size]
-            results = launch(launcher, [_job(study) for study in batch], number)
-            number += len(batch)
-            idle = True
-            for study, result in zip(batch, results, strict=True):
-                failed[study.name] += result.status != JobStatus.COMPLETED
-                idle &= result.status == JobStatus.COMPLETED and result.return_value is None
-                lines.extend(faults(result))
-            # Another sweep is at them; each time they are asked for, the journal grows.
-            if idle:
-                time.sleep(wait)
-            wait = min(2 * wait, LONGEST_WAIT_S) if idle else EVERY_S
+
+    def wanted() -> list[tuple[Study, list[str]]] | None:
+        todo = _interleaved([(study, study.wanted() - failed[study.name]) for study in studies])
+        batch = todo[: request.max_batch_size]  # the studies are asked anew before the next one
+        return [(study, _job(study)) for study in batch] or None
+
+    def settle(study: Study, value: float | None, faults: list[str]) -> None:
+        failed[study.name] += bool(faults)
+        lines.extend(faults)
+
+    with displayed(Runs(root), lambda: _runs(studies), "search"):
+        launch_all(request, wanted, settle, LONGEST_WAIT_S)
     for study in studies:
         study.note()
         print(outcome(study))
@@ -92,17 +59,17 @@ def sweep(
     return [best.value if (best := study.best()) else None for study in studies]
 
 
-def _interleaved(wanted: Mapping[Study, int]) -> list[Study]:
+def _interleaved(wanted: Sequence[tuple[Study, int]]) -> list[Study]:
     """Each study as often as it wants, in turns, so that each learns while the others run."""
-    rounds = range(max(wanted.values()))
-    return [study for turn in rounds for study, times in wanted.items() if turn < times]
+    rounds = range(max(times for _, times in wanted))
+    return [study for turn in rounds for study, times in wanted if turn < times]
 
 
 def _job(study: Study) -> list[str]:
-    return [*study.search.overrides, f"trial={study.name}", *QUIET]
+    return [*study.search.overrides, f"study={study.name}", *QUIET]
 
 
-def _runs(studies: Sequence[Study]) -> list[Noted]:
+def _runs(studies: Sequence[Study]) -> list[PlannedRun]:
     """The runs that are known by now, and those to come."""
     return [run for study in studies for run in read_plan(study.plan)[1]]
 
@@ -110,7 +77,7 @@ def _runs(studies: Sequence[Study]) -> list[Noted]:
 def outcome(study: Study) -> str:
     """What a search has come to, and the command that goes on with the best of it."""
     counts, best = study.counts(), study.best()
-    done = ", ".join(f"{counts[state]} {state.name.lower()}" for state in OVER)
+    done = ", ".join(f"{counts[state]} {state.name.lower()}" for state in ENDED)
     line = f"{study.search.title}: {done}"
     if study.exhausted:
         line += "; no combination is left"

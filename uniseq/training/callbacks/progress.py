@@ -1,4 +1,4 @@
-"""The callback by which a run says, from epoch to epoch, how far it is."""
+"""Progress of a run, which a callback writes down from epoch to epoch."""
 
 import os
 import socket
@@ -36,14 +36,14 @@ class Progress(Callback):
     def _write(self, trainer: Trainer) -> None:
         if not trainer.is_global_zero:
             return
-        history = EpochLog.of(trainer)
+        log = EpochLog.of(trainer)
         watched = next(c for c in trainer.callbacks if isinstance(c, Stopping)).monitor  # type: ignore[attr-defined]
-        figures = {int(e["epoch"]): e[watched] for e in history.epochs if watched in e}
-        seconds = [sum(parts.values()) for parts in history.seconds]
+        figures = {int(e["epoch"]): e[watched] for e in log.epochs if watched in e}
+        seconds = [sum(parts.values()) for parts in log.seconds]
         write_progress(
             self.folder,
             {
-                "epochs": len(history.epochs),
+                "epochs": len(log.epochs),
                 "max_epochs": trainer.max_epochs,
                 "watched": watched,
                 "best": max(figures.values(), default=None),

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from tests.config_runs import TINY, composed
-from uniseq.config.launching import BASIC, VARIABLES, OneThreadEach
 from uniseq.errors import ConfigError, DataError
 from uniseq.records.store import read_record
+from uniseq.sweep.processes import VARIABLES, OneThreadEach, starts_processes
 
 PLUGINS = {"joblib": "joblib", "submitit_local": "submitit", "ray": "ray"}
 UNSET = {name: value for name, value in os.environ.items() if name not in VARIABLES}
@@ -68,16 +68,22 @@ def test_threads_are_limited_only_where_a_launcher_starts_processes(monkeypatch)
         OneThreadEach().on_multirun_start(SimpleNamespace(hydra=SimpleNamespace(launcher=launcher)))
         return [os.environ.get(variable) for variable in VARIABLES]
 
-    assert start(BASIC) == [None, None, None]
+    assert start("wherever.it.lies.BasicLauncher") == [None, None, None]
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert start("any.other.Launcher") == ["3", "1", "1"]
 
 
-def test_the_launcher_that_starts_no_process_is_hydra_s_own():
+@pytest.mark.parametrize("launcher", ["basic", *PLUGINS])
+def test_hydra_s_own_launcher_is_the_one_that_starts_no_process(launcher):
     from hydra.core.hydra_config import HydraConfig
 
-    composed()
-    assert HydraConfig.get().launcher._target_ == BASIC
+    if (
+        launcher != "basic"
+        and find_spec(f"hydra_plugins.hydra_{PLUGINS[launcher]}_launcher") is None
+    ):
+        pytest.skip(f"needs pip install uniseq-rec[{PLUGINS[launcher]}]")
+    composed([f"hydra/launcher={launcher}"])
+    assert starts_processes(HydraConfig.get().launcher) == (launcher != "basic")
     assert "one_thread_each" in HydraConfig.get().callbacks
 
 
