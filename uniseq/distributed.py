@@ -1,4 +1,4 @@
-"""Batches that several processes share: who computes what, and how the parts become one again."""
+"""Shared batches: what each process computes, and how the parts become one again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

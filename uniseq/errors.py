@@ -1,4 +1,4 @@
-"""The errors that are the user's to mend: one line that says where, what and what to do."""
+"""Errors that are the user's to mend: one line that says where, what and what to do."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Where a result must not depend on the trainer's precision."""
+"""Precision: where a result must not depend on the trainer's."""
 
 from contextlib import AbstractContextManager, nullcontext
 

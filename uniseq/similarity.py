@@ -1,4 +1,4 @@
-"""How a history and an item are compared: one object for training, ranking and export.
+"""Similarity of a history and an item: one object for training, ranking and export.
 
 Both similarities are inner products of transformed vectors, so the ranking only ever needs
 matrix products.

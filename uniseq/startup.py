@@ -1,4 +1,4 @@
-"""The trainer, loaded without what a run does not use: a quarter of the time to its first step."""
+"""Start-up: the trainer without what a run does not use, a quarter of the way to a step."""
 
 import gc
 import importlib

@@ -1,4 +1,4 @@
-"""What every backbone is."""
+"""Backbone: what every sequence encoder takes and gives."""
 
 from typing import Protocol
 

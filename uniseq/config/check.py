@@ -1,4 +1,4 @@
-"""The check of a composed config: all faults at once, each with its key and the nearest name."""
+"""Check of a composed config: all faults at once, each with its key and the nearest name."""
 
 import dataclasses
 import inspect

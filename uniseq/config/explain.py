@@ -1,4 +1,4 @@
-"""What a failed composition of a config means, in one line."""
+"""Explanation of a failed composition: what it means, in one line."""
 
 import inspect
 from collections.abc import Iterable, Sequence

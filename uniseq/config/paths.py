@@ -1,4 +1,4 @@
-"""Where the configuration lies: inside the installed wheel, or at the top of a checkout."""
+"""Paths of the configuration: inside the installed wheel, or at the top of a checkout."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""The check before anything is written: a Hydra callback that stops a faulty run."""
+"""Preflight: the Hydra callback that stops a faulty run before anything is written."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The typed top of the config. Below it each node's schema is the signature of its target."""
+"""Schema of the top of the config. Below it each node's schema is the signature of its target."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

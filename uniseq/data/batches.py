@@ -1,4 +1,4 @@
-"""From numbers of samples to ragged batches, without a loop over histories."""
+"""Ragged batches from numbers of samples, without a loop over histories."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

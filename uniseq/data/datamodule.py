@@ -1,4 +1,4 @@
-"""One data module for every data set: the source is what differs."""
+"""Data module: one for every data set, as the source is what differs."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping

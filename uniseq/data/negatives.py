@@ -1,4 +1,4 @@
-"""Negative items: drawn from what a user does not have."""
+"""Negative items, drawn from what a user does not have."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What one training sample is: a prefix of a history, or a whole one."""
+"""Training samples: prefixes of histories, or whole ones."""
 
 from typing import Protocol
 

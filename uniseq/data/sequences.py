@@ -1,4 +1,4 @@
-"""Every user's history in one flat array."""
+"""Sequences: every user's history in one flat array."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which interactions train, and which one of each user is held out to be ranked."""
+"""Split: which interactions train, and which one of each user is held out to be ranked."""
 
 from dataclasses import dataclass
 

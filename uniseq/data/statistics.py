@@ -1,4 +1,4 @@
-"""The figures by which papers describe a data set."""
+"""Statistics by which papers describe a data set."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""The item table, and the optimizer that pays for the rows touched."""
+"""Item table, and the optimizer that pays for the rows touched."""

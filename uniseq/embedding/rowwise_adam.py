@@ -1,4 +1,4 @@
-"""Adam whose look-up tables cost the rows touched, not the rows held."""
+"""Row-wise Adam, whose look-up tables cost the rows touched, not the rows held."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A look-up table of embeddings, of which a training step may touch only some rows."""
+"""Table of embeddings, of which a training step may touch only some rows."""
 
 from typing import Any, Protocol
 

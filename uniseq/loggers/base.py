@@ -1,4 +1,4 @@
-"""What a logger may offer beyond Lightning's interface."""
+"""Logger protocols: what a logger may offer beyond Lightning's interface."""
 
 from typing import Protocol, runtime_checkable
 

@@ -1,4 +1,4 @@
-"""The CSV logger: one file through interruptions too."""
+"""CSV logger: one file through interruptions too."""
 
 import csv
 from pathlib import Path

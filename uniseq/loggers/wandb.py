@@ -1,4 +1,4 @@
-"""The W&B logger: epochs as the axis of its charts, histograms, one run through interruptions."""
+"""W&B logger: epochs as the axis of its charts, histograms, one run through interruptions."""
 
 import sys
 from pathlib import Path

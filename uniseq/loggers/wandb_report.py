@@ -1,4 +1,4 @@
-"""The W&B report of runs: learning curves, loss terms, cosines, test figures, the table of runs."""
+"""W&B report of runs: learning curves, loss terms, cosines, test figures, the table of runs."""
 
 from collections.abc import Sequence
 from typing import Any

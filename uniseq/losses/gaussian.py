@@ -1,4 +1,4 @@
-"""Sums of the Gaussian potential exp(-t·‖x - y‖²) over pairs: the two regularisers of Chung & Kim.
+"""Gaussian potential exp(-t·‖x - y‖²), summed over pairs: the two regularisers of Chung & Kim.
 
 The functions take plain tensors and work in anyone's loop. They are sums, not means: the caller
 divides. They hold for any vectors, but are made for those near the origin: in float32, vectors of

@@ -1,4 +1,4 @@
-"""Contrastive cross-entropy over in-batch and sampled negatives."""
+"""InfoNCE: contrastive cross-entropy over in-batch and sampled negatives."""
 
 import math
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The objective of Chung & Kim: a recommendation loss and two uniformity regularisers."""
+"""Uniformity objective of Chung & Kim: a recommendation loss and two uniformity regularisers."""
 
 import math
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What is recommended: how much of the catalogue, and how much of it is popular anyway."""
+"""Recommendation lists: how much of the catalogue they hold, and how popular it is anyway."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The rank of a target among all items, without ever holding a user × item matrix."""
+"""Ranks of targets among all items, without ever holding a user × item matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The runs of a results folder: one folder each, found by what determines the result."""
+"""Folders of runs: one each in a results folder, found by what determines the result."""
 
 import json
 from collections.abc import Iterator

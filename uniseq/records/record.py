@@ -1,4 +1,4 @@
-"""The record of one run: all that tables and figures are made from."""
+"""Record of one run: all that tables and figures are made from."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""All measurements of one moment of a model, as plain values for a record."""
+"""Measurement of one moment of a model, as plain values for a record."""
 
 from dataclasses import asdict
 from typing import Any

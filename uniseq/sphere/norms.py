@@ -1,4 +1,4 @@
-"""Whether popular items have longer vectors."""
+"""Norms: whether popular items have longer vectors."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Over how many dimensions vectors spread."""
+"""Spectrum: over how many dimensions vectors spread."""
 
 import torch
 from torch import Tensor

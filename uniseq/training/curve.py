@@ -1,4 +1,4 @@
-"""The picture of one run's training, drawn from its record."""
+"""Curve of one run's training, drawn from its record."""
 
 from pathlib import Path
 

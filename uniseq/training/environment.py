@@ -1,4 +1,4 @@
-"""The environment of a run: versions, commit, machine, and its peak of memory."""
+"""Environment of a run: versions, commit, machine, and its peak of memory."""
 
 import platform
 import subprocess

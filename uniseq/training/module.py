@@ -1,4 +1,4 @@
-"""The LightningModule: a backbone, a similarity and a loss, composed."""
+"""LightningModule: a backbone, a similarity and a loss, composed."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any

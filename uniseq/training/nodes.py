@@ -1,4 +1,4 @@
-"""Parts and their nodes: a class with its arguments, made, or told as a node of a config."""
+"""Nodes of a config and the parts behind them: a class with its arguments, made or told."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""How a run may end before its time: given up by a search, or cut off by the machine."""
+"""Outcome of a run before its time: given up by a search, or cut off by the machine."""
 
 
 class Pruned(Exception):

@@ -1,4 +1,4 @@
-"""One run in several processes: what is refused, and who writes."""
+"""Processes of one run: what is refused, and who writes."""
 
 import os
 

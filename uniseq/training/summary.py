@@ -1,4 +1,4 @@
-"""What a run says when it ends: a table and a picture of its curve, from the record alone."""
+"""Summary of a run when it ends: its table of figures, from the record alone."""
 
 from pathlib import Path
 

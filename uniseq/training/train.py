@@ -1,4 +1,4 @@
-"""Train, rank and record one run."""
+"""Training: one run is trained, ranked and recorded."""
 
 import time
 import traceback

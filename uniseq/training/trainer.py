@@ -1,4 +1,4 @@
-"""The trainer of a run: callbacks in their order, loggers, and the checkpoints."""
+"""Trainer of a run: callbacks in their order, loggers, and the checkpoints."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The figures a model must be seen beside: rankings of the same test users without training."""
+"""Yardsticks of a run: rankings of the same test users without training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

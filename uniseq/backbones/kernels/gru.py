@@ -1,4 +1,4 @@
-"""A GRU layer over ragged histories with hand-written gradients.
+"""GRU layer over ragged histories, with hand-written gradients.
 
 The library's own GRU takes, on a CPU, dozens of small operations a step and three times as many
 for the gradient. Written out, a step is six operations forward and four backward, on the

@@ -1,4 +1,4 @@
-"""How a backbone turns a ragged batch into rectangles without paying for padding.
+"""Packing of a ragged batch into rectangles, without paying for padding.
 
 Histories are packed end to end into bins of few capacities, short ones into short bins and into
 what long ones leave. Token-wise layers run over the tokens of all bins at once, attention once a

@@ -1,1 +1,1 @@
-"""Where histories come from: benchmark files, raw logs, a generator."""
+"""Sources of histories: benchmark files, raw logs, a generator."""

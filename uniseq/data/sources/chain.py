@@ -1,4 +1,4 @@
-"""The chain that synthetic histories follow: its tables, draws from it and its probabilities."""
+"""Chain that synthetic histories follow: its tables, draws from it and its probabilities."""
 
 import numpy as np
 

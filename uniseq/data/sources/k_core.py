@@ -1,4 +1,4 @@
-"""The k-core of an interaction log."""
+"""k-core of an interaction log."""
 
 import polars as pl
 

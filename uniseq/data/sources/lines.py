@@ -1,4 +1,4 @@
-"""A raw text file in blocks of whole lines, and the lines in it that cannot be used."""
+"""Lines of a raw text file, in blocks of whole ones, and those that cannot be used."""
 
 import zlib
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Sequences from a raw interaction log, by way of the cache."""
+"""Raw interaction log: sequences from it, by way of the cache."""
 
 import hashlib
 import json

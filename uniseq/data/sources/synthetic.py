@@ -1,4 +1,4 @@
-"""A data set whose true next-item probabilities are known, so that the best ranking is too."""
+"""Synthetic data whose true next-item probabilities are known, so that the best ranking is too."""
 
 import hashlib
 import json

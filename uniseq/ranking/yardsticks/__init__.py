@@ -1,4 +1,4 @@
-"""Rankings that need no training, through the same counting as a model's."""
+"""Yardsticks: rankings that need no training, through the same counting as a model's."""
 
 from uniseq.ranking.yardsticks.item_knn import ItemKNN
 from uniseq.ranking.yardsticks.markov import Markov

@@ -1,4 +1,4 @@
-"""What was taken by those who took the user's items."""
+"""Item-kNN ranking: what was taken by those who took the user's items."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What followed the user's last item elsewhere."""
+"""First-order Markov ranking: what followed the user's last item elsewhere."""
 
 import numpy as np
 from scipy.sparse import csr_array

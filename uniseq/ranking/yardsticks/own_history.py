@@ -1,4 +1,4 @@
-"""What the user took before, copied."""
+"""Own-history ranking: what the user took before, copied."""
 
 import numpy as np
 from scipy.sparse import csr_array

@@ -1,4 +1,4 @@
-"""Scores that are everybody's but for a few items of each user."""
+"""Personal scores: everybody's but for a few items of each user."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""What everybody else took."""
+"""Popularity ranking: what everybody else took."""
 
 import numpy as np
 from scipy.sparse import csr_array

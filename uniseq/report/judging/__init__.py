@@ -1,1 +1,1 @@
-"""Whether a claim holds: paired tests and their corrections."""
+"""Judging of claims: paired tests and their corrections."""

@@ -1,4 +1,4 @@
-"""Whether a difference between two rankings of the same users is more than chance.
+"""Significance: whether a difference of two rankings of the same users is more than chance.
 
 The unit is the test user. NDCG differs by user in many values: a paired t-test of the mean
 difference, which is what the tables show; with thousands of users the mean is as good as normal.

@@ -1,1 +1,1 @@
-"""What looks on while a run trains."""
+"""Callbacks that look on while a run trains."""

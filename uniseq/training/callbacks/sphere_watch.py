@@ -1,4 +1,4 @@
-"""The callback that looks at the sphere while a model trains."""
+"""Sphere watch: the callback that looks at the sphere while a model trains."""
 
 import itertools
 from collections.abc import Sequence
