@@ -80,7 +80,8 @@ def finish(recipe: Recipe, run: Run, watchers: Sequence[Any] = ()) -> Record:
     folder.mkdir(parents=True, exist_ok=True)  # loggers look for it
     try:
         start = resume if resume.exists() else None
-        record = train(recipe, folder, start, [Progress(folder, sphere), *watchers])
+        looking_on = [Progress(folder, sphere), *watchers]
+        record = train(recipe, folder, start, looking_on, in_sweep=True)
     except BaseException as error:
         if repeats and run.record is not None and leads():
             write_record(folder, run.record)  # a figure that was there is not lost by a repeat

@@ -2,8 +2,6 @@
 
 import os
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy
 from lightning_utilities.core.rank_zero import rank_zero_only
@@ -17,7 +15,9 @@ def leads() -> bool:
     return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]  # set by Lightning
 
 
-def share_of(trainer: Trainer, batch_size: int, threads: int | None) -> Share | None:
+def share_of(
+    trainer: Trainer, batch_size: int, threads: int | None, in_sweep: bool
+) -> Share | None:
     """What falls to this process of each batch, once its trainer is known to be able to share.
 
     None where it is the only process.
@@ -27,6 +27,7 @@ def share_of(trainer: Trainer, batch_size: int, threads: int | None) -> Share | 
             line, or finds itself started as one of them (SLURM, torchrun).
         batch_size: triplets of a batch of all processes.
         threads: CPU threads of each process; None leaves the choice to the trainer.
+        in_sweep: whether the command line is that of many runs.
 
     Raises:
         ConfigError: when this trainer's processes cannot share a run.
@@ -43,7 +44,7 @@ def share_of(trainer: Trainer, batch_size: int, threads: int | None) -> Share | 
             "trainer.use_distributed_sampler", "must be false: the data module shares the batches"
         )
     cluster = strategy.cluster_environment
-    if _in_sweep() and not (cluster and cluster.creates_processes_externally):
+    if in_sweep and not (cluster and cluster.creates_processes_externally):
         raise ConfigError(
             "trainer",
             f"starts {world} processes by repeating the command line, which --multirun cannot: "
@@ -57,7 +58,3 @@ def share_of(trainer: Trainer, batch_size: int, threads: int | None) -> Share | 
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # else the trainer chooses when it starts
     return Share(trainer.global_rank, world)
-
-
-def _in_sweep() -> bool:
-    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN

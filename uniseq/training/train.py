@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Recipe, folder: str | Path, resume: Path | None = None, watchers: Sequence[Any] = ()
+    recipe: Recipe,
+    folder: str | Path,
+    resume: Path | None = None,
+    watchers: Sequence[Any] = (),
+    in_sweep: bool = False,
 ) -> Record:
     """Train on a data set, test the best epoch, write the record and return it.
 
@@ -32,6 +36,8 @@ def train(
         resume: a last.ckpt of this very run, cut off before, to go on from; the record is then
             that of an uninterrupted one. To go on from another run, set ``ckpt_path`` instead.
         watchers: Lightning callbacks that look on.
+        in_sweep: whether the run is one of many of one command line, which the trainer cannot
+            repeat to start processes that share it.
 
     Raises:
         UniseqError: on config or data that cannot be used. A record of the failed run is written
@@ -54,7 +60,7 @@ def train(
     )
     forget_peak()
     try:
-        _train(recipe, folder, record, resume, watchers)
+        _train(recipe, folder, record, resume, watchers, in_sweep)
         record.status = "finished"
     except Pruned as error:
         record.status, record.stopped = "pruned", str(error)
@@ -77,7 +83,12 @@ def train(
 
 
 def _train(
-    recipe: Recipe, folder: Path, record: Record, resume: Path | None, watchers: Sequence[Any]
+    recipe: Recipe,
+    folder: Path,
+    record: Record,
+    resume: Path | None,
+    watchers: Sequence[Any],
+    in_sweep: bool,
 ) -> None:
     """Make the parts, fit and test; the record is filled as far as the run comes."""
     import torch
@@ -98,7 +109,7 @@ def _train(
     watch = None if recipe.sphere is None else make(recipe.sphere)
     start = resume or (None if recipe.ckpt_path is None else Path(recipe.ckpt_path))
     fit = make_fit(recipe, folder, start, [log, *([] if watch is None else [watch]), *watchers])
-    share = share_of(fit.trainer, data.batch_size, recipe.threads)
+    share = share_of(fit.trainer, data.batch_size, recipe.threads, in_sweep)
     record.environment["processes"] = fit.trainer.world_size
     record.environment["loggers"] = begin_logging(fit.trainer.loggers, record.config, resume)
     try:
