@@ -1,4 +1,4 @@
-"""Both releases of Hydra that are supported take what they are told, and find nothing to warn of."""
+"""Both supported releases of Hydra take what they are told, and find nothing to warn of."""
 
 import inspect
 import warnings
