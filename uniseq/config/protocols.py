@@ -23,7 +23,7 @@ def is_of(given: type, base: type) -> bool:
     """Whether a class is another, inherits from it or is of its kind as a protocol."""
     if base in given.__mro__:  # not issubclass, which an abstract class may answer by structure
         return True
-    if not is_protocol(base) or is_pythons(given.__module__):
+    if not is_protocol(base) or is_pythons(str(given.__module__)):
         return False
     asked = methods(base)
     return bool(asked) and all(_has(given, base, name) for name in asked)
@@ -31,7 +31,11 @@ def is_of(given: type, base: type) -> bool:
 
 def is_call_of(function: Any, base: type) -> bool:
     """Whether a function is what a protocol asks for that has but a ``__call__`` and defaults."""
-    if not inspect.isfunction(function) or not is_protocol(base) or is_pythons(function.__module__):
+    if (
+        not inspect.isfunction(function)
+        or not is_protocol(base)
+        or is_pythons(str(function.__module__))
+    ):
         return False
     attributes = vars(base).get("__annotations__", {})
     if methods(base) != ["__call__"] or not all(hasattr(base, name) for name in attributes):

@@ -29,7 +29,7 @@ def load(target: str) -> Any:
             found = getattr(found, part)
         return found
     except Exception as error:  # a module may raise anything while it is imported
-        there = bool(top) and find_spec(top) is not None
+        there = bool(top) and _is_module(top)
         where = "run where its file lies, or name that folder in PYTHONPATH"
         said = str(error).partition("\n")[0] or type(error).__name__
         raise ConfigError(
@@ -45,5 +45,5 @@ def is_pythons(name: str) -> bool:
 def _is_module(name: str) -> bool:
     try:
         return find_spec(name) is not None
-    except ModuleNotFoundError:  # what holds it is no package
+    except (ModuleNotFoundError, ValueError):  # what holds it is no package, or it is a script
         return False

@@ -230,7 +230,7 @@ def test_what_cannot_be_searched_is_one_line(arguments, expected, tmp_path, monk
 def test_without_optuna_it_says_what_to_install(monkeypatch):
     plugin = import_module("hydra_plugins.uniseq_sweeper")
     monkeypatch.setattr(plugin, "find_spec", lambda name: None)
-    with pytest.raises(UniseqError, match=r"pip install 'uniseq\[optuna\]'$"):
+    with pytest.raises(UniseqError, match=r"pip install 'uniseq-rec\[optuna\]'$"):
         plugin.OptunaSweeper().sweep([])
 
 
