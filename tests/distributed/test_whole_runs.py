@@ -7,9 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from tests.config_runs import TINY, run
+from tests.config_runs import TINY, composed, run
+from uniseq.config.recipes import recipe
 from uniseq.errors import ConfigError
 from uniseq.records.store import read_record
+from uniseq.sweep.worker import run_once
 
 NO_DROPOUT = ("backbone.dropout=0", "backbone.attention_dropout=0")
 WATCH = ("sphere=watch", "sphere.epochs=[0]")
@@ -86,13 +88,19 @@ def test_a_run_of_two_processes_is_resumed_by_two(shared, tmp_path):
             ["trainer.use_distributed_sampler=true"],
             "trainer.use_distributed_sampler: must be false",
         ),
-        (["hydra.mode=MULTIRUN"], "trainer: starts 2 processes by repeating the command line"),
     ],
-    ids=["batch", "strategy", "sampler", "sweep"],
+    ids=["batch", "strategy", "sampler"],
 )
 def test_what_cannot_be_shared_is_refused_before_a_process_is_started(tmp_path, overrides, fault):
     with pytest.raises(ConfigError, match=fault):
         alone(tmp_path, "trainer=ddp_cpu", *overrides)
+    assert "LOCAL_RANK" not in os.environ
+
+
+def test_a_run_of_a_sweep_is_not_shared_as_its_command_line_cannot_be_repeated(tmp_path):
+    shared = recipe(composed([*FIXED, "trainer=ddp_cpu"]))
+    with pytest.raises(ConfigError, match="trainer: starts 2 processes by repeating the command"):
+        run_once(shared, tmp_path)
     assert "LOCAL_RANK" not in os.environ
 
 
