@@ -105,9 +105,11 @@ def _train(
     data = recipe.data
     record.dataset = _facts(data)
     module = recipe.model()
-    log = EpochLog(identity(record.config))
+    log = EpochLog(identity(record.config), data.sequences.fingerprint)
     watch = None if recipe.sphere is None else make(recipe.sphere)
     start = resume or (None if recipe.ckpt_path is None else Path(recipe.ckpt_path))
+    if start is not None:
+        log.check(start)
     fit = make_fit(recipe, folder, start, [log, *([] if watch is None else [watch]), *watchers])
     share = share_of(fit.trainer, data.batch_size, recipe.threads, in_sweep)
     record.environment["processes"] = fit.trainer.world_size

@@ -2,26 +2,30 @@
 
 import math
 import time
+from pathlib import Path
 from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from uniseq.errors import ConfigError, UniseqError
+from uniseq.errors import ConfigError, DataError, UniseqError
+from uniseq.training.callbacks.checkpoints import load_whole
 from uniseq.training.module import SequentialRecommender
 
 
 class EpochLog(Callback):
     """Metrics and seconds of each epoch; saved in every checkpoint and restored from it.
 
-    It also keeps the identity of the config in the checkpoint, so that a run cannot be resumed
-    under another config by mistake.
+    It also keeps the identity of the config and of the data in the checkpoint, so that a run cannot
+    be resumed under another config, or on other data, by mistake.
 
     Args:
         identity: the part of the config that determines the result.
+        fingerprint: of the data.
     """
 
-    def __init__(self, identity: dict[str, Any]) -> None:
+    def __init__(self, identity: dict[str, Any], fingerprint: str) -> None:
         self.identity = identity
+        self.fingerprint = fingerprint
         self.epochs: list[dict[str, float]] = []
         self.seconds: list[dict[str, float]] = []
         self.earlier = 0.0  # seconds in processes that were cut off, up to the checkpoint
@@ -76,17 +80,42 @@ class EpochLog(Callback):
         """What the next process needs to go on."""
         return {
             "identity": self.identity,
+            "fingerprint": self.fingerprint,
             "epochs": self.epochs,
             "seconds": self.seconds,
             "elapsed": self.earlier + time.perf_counter() - self._made,
         }
 
+    def check(self, checkpoint: Path) -> None:
+        """Look at what a checkpoint says of its run, before anything is loaded from it.
+
+        Raises:
+            ConfigError: when that run had another config or other data.
+            DataError: when it is damaged, or not of a run of this package.
+        """
+        try:
+            state = load_whole(checkpoint)["callbacks"][self.state_key]
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                checkpoint, "is not of a run of this package; name a run's last.ckpt"
+            ) from error
+        self._compare(state)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the epochs of the interrupted run.
 
         Raises:
-            ConfigError: when that run had another config; more or fewer epochs are allowed.
+            ConfigError: when that run had another config or other data.
         """
+        self._compare(state_dict)
+        self.epochs = list(state_dict["epochs"])
+        self.seconds = list(state_dict["seconds"])
+        # A checkpoint of a former version has only the epochs' own.
+        trained = sum(sum(parts.values()) for parts in self.seconds)
+        self.earlier = state_dict.get("elapsed", trained)
+
+    def _compare(self, state_dict: dict[str, Any]) -> None:
+        """Refuse the state of another run; more or fewer epochs are allowed."""
         differing = _differing(state_dict["identity"], self.identity)
         differing.discard("trainer.max_epochs")
         if differing:
@@ -95,11 +124,14 @@ class EpochLog(Callback):
                 "the checkpoint is of a run with another config; it differs in "
                 f"{', '.join(sorted(differing))}: start without ckpt_path, or repeat its settings",
             )
-        self.epochs = list(state_dict["epochs"])
-        self.seconds = list(state_dict["seconds"])
-        # A checkpoint of a former version has only the epochs' own.
-        trained = sum(sum(parts.values()) for parts in self.seconds)
-        self.earlier = state_dict.get("elapsed", trained)
+        # A checkpoint of a former version does not tell.
+        before = state_dict.get("fingerprint", self.fingerprint)
+        if before != self.fingerprint:
+            raise ConfigError(
+                "ckpt_path",
+                f"the checkpoint is of a run on data {before}, here they are {self.fingerprint}: "
+                "name the folder of the same files with data_dir, or start without ckpt_path",
+            )
 
 
 def _differing(a: Any, b: Any, path: str = "") -> set[str]:
