@@ -1,5 +1,6 @@
 """Training: one run is trained, ranked and recorded."""
 
+import math
 import time
 import traceback
 from collections.abc import Sequence
@@ -124,9 +125,21 @@ def _train(
         record.timings["wall_s"] = log.earlier
         record.sphere = [] if watch is None else watch.measurements
     record.capped, record.stopped = fit.capped, fit.stopped
+    if not record.validated:
+        raise UniseqError(
+            f"training ended before its first validation ({fit.stopped}): let it train for longer, "
+            "or lower trainer.check_val_every_n_epoch"
+        )
+    if log.ranked is not None:
+        record.dataset["ranked_users"]["validation"] = log.ranked
     record.best_epoch = int(record.best_of_epochs["epoch"])
     test, best = data.test_dataloader(share), fit.best.best_model_path
     record.test = test_figures(fit.trainer, module, test, ckpt_path=best, weights_only=True)
+    record.dataset["ranked_users"]["test"] = module.num_ranked
+    for name, value in record.test.items():
+        if not math.isfinite(value):
+            record.test = {}
+            raise UniseqError(f"{name} is {value} in the test: a metric gives no number")
     if not leads():
         return
     ranks = join_ranks(module.ranks)
@@ -135,7 +148,7 @@ def _train(
     ).name
     from uniseq.training.yardsticks import yardsticks  # here, as it loads scipy
 
-    record.yardsticks = yardsticks(data, recipe.ranking.ks, module.metrics)
+    record.yardsticks = yardsticks(data, recipe.ranking.ks, module.metrics, module.num_ranked)
 
 
 def _facts(data: "SequenceDataModule") -> dict[str, Any]:

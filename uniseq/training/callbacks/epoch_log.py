@@ -26,6 +26,7 @@ class EpochLog(Callback):
     def __init__(self, identity: dict[str, Any], fingerprint: str) -> None:
         self.identity = identity
         self.fingerprint = fingerprint
+        self.ranked: int | None = None  # users of the latest validation
         self.epochs: list[dict[str, float]] = []
         self.seconds: list[dict[str, float]] = []
         self.earlier = 0.0  # seconds in processes that were cut off, up to the checkpoint
@@ -54,6 +55,10 @@ class EpochLog(Callback):
         self._validation_began = time.perf_counter()
         self._validated = True
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count who was ranked."""
+        self.ranked = cast(SequentialRecommender, pl_module).num_ranked
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the epoch; validation has run by now."""
         # Without a validation in this epoch the trainer still has the figures of the last one.
@@ -71,16 +76,35 @@ class EpochLog(Callback):
                     f"{name} is {value} in epoch {trainer.current_epoch}: training diverged; "
                     "lower optimizer.lr"
                 )
+        self._check_weights(trainer, pl_module)
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                trainer.strategy.barrier()
+                raise UniseqError(
+                    f"{name} is {value} in epoch {trainer.current_epoch}: a metric gives no number"
+                )
         self.epochs.append({"epoch": trainer.current_epoch, **means, **metrics})
         now = time.perf_counter()
         trained = self._validation_began if self._validated else now
         self.seconds.append({"train": trained - self._began, "validation": now - trained})
+
+    def _check_weights(self, trainer: Trainer, module: LightningModule) -> None:
+        """Refuse weights that are no numbers: those of the last step are in no loss."""
+        for name, weights in module.named_parameters():
+            # The sum needs no memory, and is no number wherever one of them is none.
+            if not weights.detach().sum().isfinite() and not weights.detach().isfinite().all():
+                trainer.strategy.barrier()
+                raise UniseqError(
+                    f"{name} holds a value that is not finite after epoch {trainer.current_epoch}: "
+                    "training diverged; lower optimizer.lr"
+                )
 
     def state_dict(self) -> dict[str, Any]:
         """What the next process needs to go on."""
         return {
             "identity": self.identity,
             "fingerprint": self.fingerprint,
+            "ranked": self.ranked,
             "epochs": self.epochs,
             "seconds": self.seconds,
             "elapsed": self.earlier + time.perf_counter() - self._made,
@@ -108,6 +132,7 @@ class EpochLog(Callback):
             ConfigError: when that run had another config or other data.
         """
         self._compare(state_dict)
+        self.ranked = state_dict.get("ranked")
         self.epochs = list(state_dict["epochs"])
         self.seconds = list(state_dict["seconds"])
         # A checkpoint of a former version has only the epochs' own.
