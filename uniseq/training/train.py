@@ -46,8 +46,9 @@ def train(
         Pruned: from a watcher, when a search gives the run up. Its record is written first.
     """
     from uniseq.loggers.wandb import end_run
-    from uniseq.training.processes import leads
+    from uniseq.training.processes import leads, settle_lead
 
+    settle_lead(recipe.trainer)
     began, folder = time.perf_counter(), Path(folder)
     record = Record(
         status="failed",
