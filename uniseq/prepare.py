@@ -55,7 +55,8 @@ def main() -> None:
         if ASKED & set(sys.argv):
             print(config_help("uniseq.prepare", WHAT, sys.argv[1:], ["dataset"]))
             return
-        Console(soft_wrap=True).print(statistics_table(prepare(sys.argv[1:])))
+        console = Console(soft_wrap=True, markup=False, emoji=False)
+        console.print(statistics_table(prepare(sys.argv[1:])))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         plans = sorted((folder / SWEEPS).glob("*.json"), key=lambda path: path.stat().st_mtime)
         if not plans:
             raise DataError(folder, "holds no sweep; name the results_dir of one")
-        console = Console()
+        console = Console(markup=False, emoji=False)
         for path in plans:
             title, planned = read_plan(path)
             console.print(render(survey(Runs(folder), planned), title))

@@ -126,3 +126,11 @@ def test_what_is_watched_must_be_measured():
 def test_the_default_is_said_alike_by_the_code_the_config_and_the_records_of_before():
     config = OmegaConf.load(conf_dir() / "ranking" / "default.yaml")
     assert list(DEFAULT) == list(config.metrics) == AS_BEFORE["ranking"]["metrics"]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_no_list_is_longer_than_the_catalogue(name):
+    ranks = np.array([1, 8, 9])  # of eight items: the last is a target that masking hides
+    found = gains_at(METRICS[name], ranks, 10, 8)
+    assert found[2] == 0 < found[1]
+    assert found[:2].tolist() == gains_at(METRICS[name], ranks, 10)[:2].tolist()

@@ -145,3 +145,10 @@ def test_agrees_with_ir_measures_given_the_pessimistic_order_of_ties():
     found = by_us(scores, targets)
     assert found == pytest.approx(by_ir_measures(run, targets.tolist()), rel=1e-9)
     assert found["HR@10"] > 0.05
+
+
+@pytest.mark.parametrize("metric", [HitRate, NDCG, MRR])
+def test_a_target_below_every_item_is_a_miss_at_a_k_above_the_catalogue(metric):
+    measured = metric(10, num_items=8)
+    measured.update(torch.tensor([9, 9]))
+    assert measured.compute() == 0

@@ -239,3 +239,15 @@ def test_to_a_depth_most_products_are_saved():
     everything = rank(None)
     assert everything == 100 * len(items)
     assert 0 < rank(10) < everything / 10
+
+
+def test_an_item_that_a_history_holds_twice_is_masked_once():
+    scores = torch.tensor([[4.0, 3.0, 2.0, 1.0]])
+    rows, seen = torch.tensor([0, 0, 0]), torch.tensor([1, 0, 1])
+    items, target = scores.T.contiguous(), torch.tensor([2])
+    for found in (
+        rank_scores(scores, target, rows, seen),
+        rank_targets(torch.ones(1, 1), items, target, rows, seen),
+        rank_targets(torch.ones(1, 1), items, target, rows, seen, depth=2),
+    ):
+        assert as_pairs(found) == [(1, 3)]

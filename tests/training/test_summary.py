@@ -109,3 +109,20 @@ def test_the_curve_is_a_picture_also_of_one_epoch_and_of_negative_losses(record,
     record.epochs = record.epochs[:epochs]
     picture = draw_curve(record, tmp_path / "curve.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
+
+
+def test_the_title_counts_the_users_that_were_ranked(record):
+    record.dataset["ranked_users"] = {"validation": 7, "test": 5}
+    assert "test, 5 users × 34 items" in printed(metrics_table(record, 10))
+
+
+@pytest.mark.parametrize("name", ["runs[v2]", "a[/b]c", "beta:100:x", "[bold]"])
+def test_names_and_paths_are_no_markup(record, tmp_path, capsys, name):
+    record.name, record.stopped = name, f"no better {name}"
+    record.yardsticks[name] = FIGURES
+    print_summary(record, tmp_path / name / "record.json", None)
+    text = capsys.readouterr().out
+    assert f"{name}: test" in text
+    assert f"(no better {name})" in text
+    assert f"record: {tmp_path / name / 'record.json'}" in text
+    assert name in [label for label, _ in cells(text)]

@@ -19,6 +19,7 @@ from uniseq.config.schema import RunConfig
 from uniseq.config.targets import load
 from uniseq.errors import ConfigError, UniseqError, nearest
 from uniseq.ranking.gains import DEFAULT, by_name, check_monitor
+from uniseq.training.moments import moment_faults
 from uniseq.training.parts import Ranking
 
 # Arguments of the trainer that are made elsewhere, each with what to do instead.
@@ -94,6 +95,7 @@ def _check_validation(trainer: dict[str, Any]) -> Iterator[ConfigError]:
         )
     if trainer.get("limit_val_batches", 1) == 0:
         yield ConfigError("trainer.limit_val_batches", "must not be 0: a run needs its validation")
+    yield from moment_faults(trainer.get("val_check_interval"), trainer.get("max_steps"))
     for key, remedy in ELSEWHERE.items():
         if key in trainer:
             yield ConfigError(f"trainer.{key}", f"is not set here: {remedy}")

@@ -9,13 +9,16 @@ from uniseq.ranking.gains import Gain, gains_at
 from uniseq.ranking.ranks import Ranks
 
 
-def evaluate(ranks: Ranks, metrics: Mapping[str, Gain], ks: Sequence[int]) -> dict[str, Tensor]:
+def evaluate(
+    ranks: Ranks, metrics: Mapping[str, Gain], ks: Sequence[int], num_items: int | None = None
+) -> dict[str, Tensor]:
     """Each metric at each K under both conventions, in the order of their names.
 
     Args:
         ranks: of all users, exact down to the largest K.
         metrics: gains by name.
         ks: cut-offs.
+        num_items: N, below which no list is long; None where every K is within the catalogue.
 
     Returns:
         By name, such as ``masked/HR@10``: the mean over users, summed as float64, as a float32
@@ -24,7 +27,7 @@ def evaluate(ranks: Ranks, metrics: Mapping[str, Gain], ks: Sequence[int]) -> di
     figures: dict[str, Tensor] = {}
     for history, of_history in (("masked", ranks.masked), ("unmasked", ranks.unmasked)):
         means = {
-            f"{name}@{k}": _mean(gains_at(gain, of_history, k))
+            f"{name}@{k}": _mean(gains_at(gain, of_history, k, num_items))
             for k in ks
             for name, gain in metrics.items()
         }

@@ -65,7 +65,7 @@ METRICS: dict[str, Gain] = {
 DEFAULT = ("HR", "NDCG", "MRR")
 
 
-def gains_at(gain: Gain, ranks: Any, k: int) -> Any:
+def gains_at(gain: Gain, ranks: Any, k: int, num_items: int | None = None) -> Any:
     """Each user's gain at K; the metric is their mean.
 
     Args:
@@ -73,6 +73,8 @@ def gains_at(gain: Gain, ranks: Any, k: int) -> Any:
         ranks: of the targets, counted from 1; a missed target's is below every item. A NumPy array
             or a torch tensor. Shape (B,).
         k: length of the recommendation list.
+        num_items: N, which no list is longer than: rank N + 1 is a miss at every K. None where K is
+            known to be within the catalogue.
 
     Returns:
         The same kind of array, float64. Shape (B,).
@@ -89,7 +91,8 @@ def gains_at(gain: Gain, ranks: Any, k: int) -> Any:
             f"{name_of(gain)} must give a gain for each rank, of shape {tuple(ranks.shape)}, not "
             f"{shape if isinstance(shape, str) else tuple(shape)}",
         )
-    return library.where(ranks <= k, library.asarray(found, dtype=library.float64), 0.0)
+    last = k if num_items is None else min(k, num_items)
+    return library.where(ranks <= last, library.asarray(found, dtype=library.float64), 0.0)
 
 
 def by_name(metrics: Sequence[str | Gain]) -> dict[str, Gain]:

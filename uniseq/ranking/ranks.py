@@ -60,12 +60,14 @@ def rank_targets(
         items: vectors of all items in score space. Shape (N, d).
         targets: item of each history. Shape (B,).
         seen_rows: history of each seen item. Shape (S,).
-        seen_items: items of the users' histories, each once a user. Shape (S,).
+        seen_items: items of the users' histories; one that stands there twice counts once.
+            Shape (S,).
         depth: how deep ranks must be exact, or None for all. A history is left alone as soon as
             more items than that are known to beat its target, its seen items aside; its ranks
             are then upper bounds, greater than ``depth`` both. Metrics at K ≤ ``depth`` are
             exact, at a fraction of the matrix products.
     """
+    seen_rows, seen_items = _once(seen_rows, seen_items, len(items))
     histories, items = at_least_float32(histories), at_least_float32(items)
     with without_autocast(histories):
         target_vectors = items[targets]  # (B, d)
@@ -127,13 +129,24 @@ def rank_scores(scores: Tensor, targets: Tensor, seen_rows: Tensor, seen_items: 
         scores: of all items for each user. Shape (B, N).
         targets: item of each user. Shape (B,).
         seen_rows: user of each seen item. Shape (S,).
-        seen_items: items of the users' histories, each once a user. Shape (S,).
+        seen_items: items of the users' histories; one that stands there twice counts once.
+            Shape (S,).
     """
+    seen_rows, seen_items = _once(seen_rows, seen_items, scores.shape[1])
     threshold = scores.gather(1, targets[:, None])  # (B, 1)
     below = (scores < threshold).sum(-1)
     hides = ~(scores[seen_rows, seen_items] < threshold[seen_rows, 0])
     hidden = torch.zeros_like(targets).index_add_(0, seen_rows, hides.long())
     return ranks_from_counts(below, hidden, targets, seen_rows, seen_items, scores.shape[1])
+
+
+def _once(rows: Tensor, items: Tensor, num_items: int) -> tuple[Tensor, Tensor]:
+    """Each pair of row and item once; a batch of the data module has them so already."""
+    pairs = rows * num_items + items
+    if (pairs[1:] > pairs[:-1]).all():
+        return rows, items
+    pairs = pairs.unique()
+    return pairs // num_items, pairs % num_items
 
 
 def ranks_from_counts(

@@ -36,7 +36,7 @@ def displayed(
         title: for people.
         settled: whether the sweep has nothing more to do for a run.
     """
-    console = Console()
+    console = Console(markup=False, emoji=False)
     over = threading.Event()
     finished: dict[str, Run] = {}
 

@@ -13,7 +13,7 @@ from uniseq.records.store import RECORD, write_record
 from uniseq.training.callbacks.progress import Progress
 from uniseq.training.outcome import Pruned, cuts_off
 from uniseq.training.parts import Recipe
-from uniseq.training.processes import leads
+from uniseq.training.processes import leads, settle_lead
 from uniseq.training.train import train
 
 
@@ -30,6 +30,7 @@ def run_once(recipe: Recipe, root: Path) -> float | None:
         UniseqError: on data that cannot be used.
     """
     runs = Runs(root)
+    settle_lead(recipe.trainer)
     # Of processes that share one run the first claims it for all.
     with runs.claim(recipe.id) if leads() else nullcontext(True) as mine:
         if not mine:

@@ -1,17 +1,16 @@
 """Finished run: a model at its tested epoch, with the data, config and ids it was trained on."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.errors import DataError
 from uniseq.records.record import Record
+from uniseq.training.callbacks.checkpoints import load_whole
 from uniseq.training.module import SequentialRecommender
 from uniseq.training.nodes import make
 from uniseq.training.parts import Recipe
@@ -64,7 +63,7 @@ def finished_run(recipe: Recipe, record: Record, path: Path) -> FinishedRun:
     """The run whose record lies at a path, with the weights of its best checkpoint.
 
     Raises:
-        DataError: when the checkpoint is gone or of another model, or the data are others.
+        DataError: when the checkpoint is gone damaged or of another model, or the data are others.
     """
     fingerprint = recipe.data.sequences.fingerprint
     if fingerprint != record.dataset["fingerprint"]:
@@ -76,11 +75,8 @@ def finished_run(recipe: Recipe, record: Record, path: Path) -> FinishedRun:
     checkpoint = path.parent / BEST
     model = recipe.model()
     try:
-        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-        model.load_state_dict(weights)
-    except FileNotFoundError as error:
-        raise DataError(checkpoint, "is not there; copy it from where it was trained") from error
-    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        model.load_state_dict(load_whole(checkpoint)["state_dict"])
+    except (RuntimeError, KeyError, TypeError) as error:
         problem = str(error).splitlines()[0]
         raise DataError(checkpoint, f"is not the run's checkpoint: {problem}") from error
     return FinishedRun(model.eval(), record, recipe)

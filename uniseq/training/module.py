@@ -191,13 +191,18 @@ class SequentialRecommender(LightningModule):
         """Log the test metrics."""
         self.log_dict(self.figures("test"))
 
+    @property
+    def num_ranked(self) -> int:
+        """Users ranked so far in this validation or test."""
+        return sum(len(ranks.masked) for ranks in self.ranks)
+
     def figures(self, stage: str) -> dict[str, Tensor]:
         """Metrics of the users ranked so far, under ``val`` or ``test``.
 
         Each process knows the ranks of all users, in the order of the data set, and so computes
         the very figures of a single one.
         """
-        figures = evaluate(join_ranks(self.ranks), self.metrics, self.ks)
+        figures = evaluate(join_ranks(self.ranks), self.metrics, self.ks, self.num_items)
         return {f"{stage}/{name}": value for name, value in figures.items()}
 
     def configure_optimizers(self) -> Any:

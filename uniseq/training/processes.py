@@ -1,6 +1,8 @@
 """Processes of one run: what is refused, and who writes."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy
@@ -8,11 +10,28 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 
 from uniseq.distributed import Share
 from uniseq.errors import ConfigError
+from uniseq.training.nodes import make
 
 
 def leads() -> bool:
     """Whether this process is the one that writes: the only one, or that of rank 0."""
     return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]  # set by Lightning
+
+
+def settle_lead(trainer: Callable[..., Trainer]) -> None:
+    """Let a process that is the only one of its run lead, whatever its environment says.
+
+    A task of SLURM or torchrun has a rank from the start, and Lightning goes by it. Where the
+    trainer takes one process the tasks are runs of their own, each of which writes.
+
+    Args:
+        trainer: makes the run's trainer.
+    """
+    if leads():
+        return
+    with suppress(Exception):  # what it cannot be made of is said when it is made for the run
+        if make(trainer, logger=False, enable_checkpointing=False).world_size == 1:
+            rank_zero_only.rank = 0  # type: ignore[attr-defined]
 
 
 def share_of(

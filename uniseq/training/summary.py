@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from uniseq.records.record import Record
 
@@ -21,15 +22,17 @@ def metrics_table(record: Record, k: int) -> Table:
         if f"masked/{metric}@{k}" in record.test
     ]
     dataset = record.dataset
+    users = dataset.get("ranked_users", {}).get("test", dataset["users"])
+    # Not markup: a name may hold brackets and colons.
     table = Table(
-        title=f"{record.name}: test, {dataset['users']:,} users × {dataset['items']:,} items",
+        title=Text(f"{record.name}: test, {users:,} users × {dataset['items']:,} items"),
         caption="below the line: without training; masked: items of the user's history are not "
         "recommended; unmasked: they may be",
     )
     table.add_column("ranking")
     for history in ("masked", "unmasked"):
         for name in names:
-            table.add_column(f"{name}\n{history}", justify="right")
+            table.add_column(Text(f"{name}\n{history}"), justify="right")
     for row, metrics in {"model": record.test, **record.yardsticks}.items():
         figures = [
             f"{metrics[f'{history}/{name}']:.4f}"
@@ -38,14 +41,17 @@ def metrics_table(record: Record, k: int) -> Table:
         ]
         model = row == "model"
         table.add_row(
-            row.replace("_", " "), *figures, style="bold" if model else None, end_section=model
+            Text(row.replace("_", " ")),
+            *figures,
+            style="bold" if model else None,
+            end_section=model,
         )
     return table
 
 
 def print_summary(record: Record, path: Path, curve: Path | None) -> None:
     """Print the tables, the picture's path and the record's path."""
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False, emoji=False)
     for k in record.config["ranking"]["ks"]:
         console.print(metrics_table(record, k))
     seconds = record.timings["epochs"]

@@ -1,5 +1,6 @@
 """Training: one run is trained, ranked and recorded."""
 
+import math
 import time
 import traceback
 from collections.abc import Sequence
@@ -45,8 +46,9 @@ def train(
         Pruned: from a watcher, when a search gives the run up. Its record is written first.
     """
     from uniseq.loggers.wandb import end_run
-    from uniseq.training.processes import leads
+    from uniseq.training.processes import leads, settle_lead
 
+    settle_lead(recipe.trainer)
     began, folder = time.perf_counter(), Path(folder)
     record = Record(
         status="failed",
@@ -105,9 +107,11 @@ def _train(
     data = recipe.data
     record.dataset = _facts(data)
     module = recipe.model()
-    log = EpochLog(identity(record.config))
+    log = EpochLog(identity(record.config), data.sequences.fingerprint)
     watch = None if recipe.sphere is None else make(recipe.sphere)
     start = resume or (None if recipe.ckpt_path is None else Path(recipe.ckpt_path))
+    if start is not None:
+        log.check(start)
     fit = make_fit(recipe, folder, start, [log, *([] if watch is None else [watch]), *watchers])
     share = share_of(fit.trainer, data.batch_size, recipe.threads, in_sweep)
     record.environment["processes"] = fit.trainer.world_size
@@ -122,9 +126,21 @@ def _train(
         record.timings["wall_s"] = log.earlier
         record.sphere = [] if watch is None else watch.measurements
     record.capped, record.stopped = fit.capped, fit.stopped
+    if not record.validated:
+        raise UniseqError(
+            f"training ended before its first validation ({fit.stopped}): let it train for longer, "
+            "or lower trainer.check_val_every_n_epoch"
+        )
+    if log.ranked is not None:
+        record.dataset["ranked_users"]["validation"] = log.ranked
     record.best_epoch = int(record.best_of_epochs["epoch"])
     test, best = data.test_dataloader(share), fit.best.best_model_path
     record.test = test_figures(fit.trainer, module, test, ckpt_path=best, weights_only=True)
+    record.dataset["ranked_users"]["test"] = module.num_ranked
+    for name, value in record.test.items():
+        if not math.isfinite(value):
+            record.test = {}
+            raise UniseqError(f"{name} is {value} in the test: a metric gives no number")
     if not leads():
         return
     ranks = join_ranks(module.ranks)
@@ -133,7 +149,7 @@ def _train(
     ).name
     from uniseq.training.yardsticks import yardsticks  # here, as it loads scipy
 
-    record.yardsticks = yardsticks(data, recipe.ranking.ks, module.metrics)
+    record.yardsticks = yardsticks(data, recipe.ranking.ks, module.metrics, module.num_ranked)
 
 
 def _facts(data: "SequenceDataModule") -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import RichProgressBar, Timer
 from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader
 
@@ -21,6 +21,7 @@ from uniseq.training.callbacks.checkpoints import (
 )
 from uniseq.training.callbacks.early_stopping import Stopping
 from uniseq.training.callbacks.memory_trim import HostMemoryTrim
+from uniseq.training.moments import moment_faults
 from uniseq.training.nodes import make
 from uniseq.training.parts import Recipe
 
@@ -38,15 +39,20 @@ class Fit:
 
     @property
     def capped(self) -> bool:
-        """Whether training ended with its last epoch, not by early stopping."""
-        return not self.stopping.stopped_epoch
+        """Whether something else than early stopping ended training."""
+        return not self.stopping.asked
 
     @property
     def stopped(self) -> str:
         """Why training ended, in words."""
-        if self.capped:
+        if self.stopping.asked:
+            return f"no better {self.stopping.monitor} for {self.stopping.epochs} epochs"
+        if not self.trainer.should_stop:
             return f"cap of {self.trainer.max_epochs} epochs reached"
-        return f"no better {self.stopping.monitor} for {self.stopping.epochs} epochs"
+        timers = [each for each in self.trainer.callbacks if isinstance(each, Timer)]  # type: ignore[attr-defined]
+        if any((timer.time_remaining() or 1.0) <= 0 for timer in timers):
+            return "max_time reached"
+        return "ended by a callback"
 
 
 def make_fit(recipe: Recipe, folder: Path, start: Path | None, kept: Sequence[Callback]) -> Fit:
@@ -57,6 +63,9 @@ def make_fit(recipe: Recipe, folder: Path, start: Path | None, kept: Sequence[Ca
         folder: that everything is written to.
         start: the last.ckpt that training goes on from; None when it begins.
         kept: callbacks that come first.
+
+    Raises:
+        ConfigError: when the trainer validates at other moments than an epoch's end.
     """
     own = [make(each) for each in recipe.callbacks.values()]
     stopping = Stopping(recipe.ranking.watched, recipe.ranking.patience)
@@ -73,6 +82,8 @@ def make_fit(recipe: Recipe, folder: Path, start: Path | None, kept: Sequence[Ca
         default_root_dir=str(folder),
         plugins=[AtomicCheckpointIO()],
     )
+    for fault in moment_faults(trainer.val_check_interval, trainer.max_steps):
+        raise fault
     return Fit(trainer, stopping, best)
 
 

@@ -9,6 +9,7 @@ import torch
 from uniseq.batch import RankingBatch
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.data.sources.base import KnownTruth
+from uniseq.data.split import HeldOut
 from uniseq.ranking.evaluation import evaluate
 from uniseq.ranking.gains import DEFAULT, Gain, by_name
 from uniseq.ranking.ranks import Ranks, join_ranks, rank_scores
@@ -21,7 +22,10 @@ CELLS = 2**20  # true probabilities held at a time: 8 MiB, as more leave the cac
 
 
 def yardsticks(
-    data: SequenceDataModule, ks: Sequence[int], metrics: Mapping[str, Gain] | None = None
+    data: SequenceDataModule,
+    ks: Sequence[int],
+    metrics: Mapping[str, Gain] | None = None,
+    ranked: int | None = None,
 ) -> dict[str, dict[str, float]]:
     """Test metrics of popularity, own history, transitions, item-kNN and the known truth.
 
@@ -36,23 +40,26 @@ def yardsticks(
         data: the data set.
         ks: cut-offs.
         metrics: gains by name; HR, NDCG and MRR unless given.
+        ranked: how many test users the model ranked, the first of them; None for all.
     """
+    test = HeldOut(data.split.test.users[:ranked], data.split.test.places[:ranked])
     gains, figures = by_name(DEFAULT) if metrics is None else metrics, {}
-    for name, make in _makers(data).items():
+    for name, make in _makers(data, test).items():
         rank = make()
-        ranks = join_ranks([rank(batch) for batch in data.ranking(data.split.test)])
+        ranks = join_ranks([rank(batch) for batch in data.ranking(test)])
         figures[name] = {
-            column: value.item() for column, value in evaluate(ranks, gains, ks).items()
+            column: value.item()
+            for column, value in evaluate(ranks, gains, ks, data.sequences.num_items).items()
         }
     return figures
 
 
-def _makers(data: SequenceDataModule) -> dict[str, Callable[[], Rank]]:
+def _makers(data: SequenceDataModule, test: HeldOut) -> dict[str, Callable[[], Rank]]:
     items, count = data.training_items, data.sequences.num_items
     rows = np.arange(data.sequences.num_users, dtype=np.int32)
     users = np.repeat(rows, data.split.train)
     read = np.zeros(count, dtype=bool)  # whether a ranked user's history holds the item
-    for batch in data.ranking(data.split.test):
+    for batch in data.ranking(test):
         read[batch.seen_items.numpy()] = True
     makers: dict[str, Callable[[], Rank]] = {
         "popularity": lambda: Popularity(items, count).rank,

@@ -156,3 +156,14 @@ def test_an_array_saved_in_parts_reads_like_one(tmp_path, parts):
     found = np.load(tmp_path / "a.npy")
     assert found.dtype == np.int32
     assert found.tolist() == [value for array in arrays for value in array.tolist()]
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_a_flipped_bit_is_found_on_reading(root, name):
+    sequences, _ = prepared_once("key", lambda: (timed(), MET))
+    path = root / sequences.fingerprint / f"{name}.npy"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{sequences.fingerprint}: is damaged: .*; remove it"):
+        prepared_once("key", never)

@@ -143,6 +143,19 @@ def fingerprint_of(sequences: Sequences) -> str:
     return digest.hexdigest()
 
 
+def _fingerprint_of_files(folder: Path) -> str:
+    """The same of a folder's arrays, which are read in pieces and not mapped into memory."""
+    digest = hashlib.sha256()
+    for name in ARRAYS:
+        with (folder / f"{name}.npy").open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            digest.update(f"{name} {dtype.str} {shape}\n".encode())
+            while piece := file.read(2**20):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
 @contextmanager
 def _locked(root: Path, entry: Path) -> Iterator[None]:
     """For one process at a time; what the system refuses is the cache's fault."""
@@ -189,7 +202,12 @@ def _replace(path: Path, text: str) -> None:
 
 def _read(root: Path, entry: Path) -> tuple[Sequences, Preparation]:
     found = json.loads(entry.read_text())
-    arrays = _mapped(root / found["fingerprint"], ARRAYS)
+    folder = root / found["fingerprint"]
+    arrays = _mapped(folder, ARRAYS)
+    if _fingerprint_of_files(folder) != found["fingerprint"]:
+        raise DataError(
+            folder, "is damaged: its arrays are not those of its name; remove it, it is made again"
+        )
     known = {name: found[name] for name in Preparation.__dataclass_fields__}
     sequences = Sequences(found["name"], fingerprint=found["fingerprint"], **arrays)
     return sequences, Preparation(**known)

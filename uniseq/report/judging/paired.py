@@ -46,7 +46,8 @@ def _check_comparable(runs: list[Entry]) -> None:
 def _mean_gains(cell: Cell, history: str, metric: str) -> NDArray[np.float64]:
     """Each user's gain, averaged over the seeds of a cell."""
     mean: NDArray[np.float64] = np.mean(
-        [gains(_ranks(run, history), metric) for run in cell.runs], axis=0
+        [gains(_ranks(run, history), metric, run.record.dataset.get("items")) for run in cell.runs],
+        axis=0,
     )
     return mean
 

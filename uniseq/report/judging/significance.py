@@ -53,12 +53,15 @@ def untested(ours: float, other: float) -> Difference:
     return Difference(ours - other, nan, nan, nan, "none: one's own metric")
 
 
-def gains(ranks: NDArray[np.int32], metric: str) -> NDArray[np.float64]:
+def gains(
+    ranks: NDArray[np.int32], metric: str, num_items: int | None = None
+) -> NDArray[np.float64]:
     """Each user's share in a metric: what the mean over users is the metric of.
 
     Args:
         ranks: of the targets, counted from 1; a missed target's is below every item. Shape (B,).
         metric: such as ``HR@10``.
+        num_items: of the catalogue; None where K is known to be within it.
 
     Raises:
         DataError: for a metric of one's own, of which a record keeps the means alone.
@@ -68,7 +71,7 @@ def gains(ranks: NDArray[np.int32], metric: str) -> NDArray[np.float64]:
         raise DataError(
             metric, "a metric of one's own has no gains by user in a record: it cannot be tested"
         )
-    found: NDArray[np.float64] = gains_at(METRICS[name], ranks, int(k))
+    found: NDArray[np.float64] = gains_at(METRICS[name], ranks, int(k), num_items)
     return found
 
 

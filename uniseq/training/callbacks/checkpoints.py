@@ -1,6 +1,8 @@
 """Checkpoints that survive a kill at any moment, and a resumption in another folder."""
 
 import io
+import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning_utilities.core.rank_zero import rank_zero_only
 
-from uniseq.errors import ConfigError
+from uniseq.errors import ConfigError, DataError
 from uniseq.records.store import write_atomically
 
 
@@ -25,11 +27,57 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         torch.save(checkpoint, buffer)
         write_atomically(Path(path), buffer.getvalue())
 
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """The checkpoint in a file, once its checksums are known to hold."""
+        check_intact(Path(path))
+        return super().load_checkpoint(path, map_location, weights_only)
+
+
+def check_intact(checkpoint: Path) -> None:
+    """Compare the checksum (CRC-32) that the file holds of each of its parts.
+
+    torch writes them and does not look at them: a flipped bit would be another weight.
+
+    Raises:
+        DataError: when the file is damaged or no checkpoint.
+    """
+    try:
+        with zipfile.ZipFile(checkpoint) as parts:
+            damaged = parts.testzip()
+    except FileNotFoundError as error:
+        raise DataError(checkpoint, "is not there; copy it from where it was trained") from error
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        raise DataError(checkpoint, f"is not the run's checkpoint, or damaged ({error})") from error
+    if damaged is not None:
+        raise DataError(
+            checkpoint,
+            f"is damaged: its part {damaged} is not what was written; copy the file again, or "
+            "train anew",
+        )
+
+
+def load_whole(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint holds, on the CPU, once its checksums are known to hold.
+
+    Raises:
+        DataError: when it is damaged or no checkpoint.
+    """
+    check_intact(checkpoint)
+    try:
+        whole = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        problem = str(error).splitlines()[0]
+        raise DataError(checkpoint, f"is not the run's checkpoint: {problem}") from error
+    if not isinstance(whole, dict):
+        raise DataError(checkpoint, "is not the run's checkpoint: it holds no mapping")
+    return whole
+
 
 def steps_of(checkpoint: Path) -> int:
     """How many training steps lie before it."""
-    whole = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
-    return int(whole["global_step"])
+    return int(load_whole(checkpoint)["global_step"])
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -85,14 +133,16 @@ class BestCheckpoint(ModelCheckpoint):
         if not self._trains:
             return
         before, now = Path(state_dict["best_model_path"]), Path(str(self.dirpath), "best.ckpt")
-        if not before.is_file() and self._start is not None:  # the folder was moved
-            before = self._start.with_name(before.name)
+        # The one beside comes first: of a copied folder the path still names the original's.
+        beside = before if self._start is None else self._start.with_name(before.name)
+        before = beside if beside.is_file() else before
         if not before.is_file():
             raise ConfigError(
                 "ckpt_path",
                 f"the run's best checkpoint {before} is gone, without which it cannot be resumed",
             )
         if before.resolve() != now.resolve():
+            check_intact(before)
             _copy(before, now)
         moved = {
             **state_dict,

@@ -2,26 +2,31 @@
 
 import math
 import time
+from pathlib import Path
 from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from uniseq.errors import ConfigError, UniseqError
+from uniseq.errors import ConfigError, DataError, UniseqError
+from uniseq.training.callbacks.checkpoints import load_whole
 from uniseq.training.module import SequentialRecommender
 
 
 class EpochLog(Callback):
     """Metrics and seconds of each epoch; saved in every checkpoint and restored from it.
 
-    It also keeps the identity of the config in the checkpoint, so that a run cannot be resumed
-    under another config by mistake.
+    It also keeps the identity of the config and of the data in the checkpoint, so that a run cannot
+    be resumed under another config, or on other data, by mistake.
 
     Args:
         identity: the part of the config that determines the result.
+        fingerprint: of the data.
     """
 
-    def __init__(self, identity: dict[str, Any]) -> None:
+    def __init__(self, identity: dict[str, Any], fingerprint: str) -> None:
         self.identity = identity
+        self.fingerprint = fingerprint
+        self.ranked: int | None = None  # users of the latest validation
         self.epochs: list[dict[str, float]] = []
         self.seconds: list[dict[str, float]] = []
         self.earlier = 0.0  # seconds in processes that were cut off, up to the checkpoint
@@ -50,6 +55,10 @@ class EpochLog(Callback):
         self._validation_began = time.perf_counter()
         self._validated = True
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count who was ranked."""
+        self.ranked = cast(SequentialRecommender, pl_module).num_ranked
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the epoch; validation has run by now."""
         # Without a validation in this epoch the trainer still has the figures of the last one.
@@ -67,26 +76,71 @@ class EpochLog(Callback):
                     f"{name} is {value} in epoch {trainer.current_epoch}: training diverged; "
                     "lower optimizer.lr"
                 )
+        self._check_weights(trainer, pl_module)
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                trainer.strategy.barrier()
+                raise UniseqError(
+                    f"{name} is {value} in epoch {trainer.current_epoch}: a metric gives no number"
+                )
         self.epochs.append({"epoch": trainer.current_epoch, **means, **metrics})
         now = time.perf_counter()
         trained = self._validation_began if self._validated else now
         self.seconds.append({"train": trained - self._began, "validation": now - trained})
 
+    def _check_weights(self, trainer: Trainer, module: LightningModule) -> None:
+        """Refuse weights that are no numbers: those of the last step are in no loss."""
+        for name, weights in module.named_parameters():
+            # The sum needs no memory, and is no number wherever one of them is none.
+            if not weights.detach().sum().isfinite() and not weights.detach().isfinite().all():
+                trainer.strategy.barrier()
+                raise UniseqError(
+                    f"{name} holds a value that is not finite after epoch {trainer.current_epoch}: "
+                    "training diverged; lower optimizer.lr"
+                )
+
     def state_dict(self) -> dict[str, Any]:
         """What the next process needs to go on."""
         return {
             "identity": self.identity,
+            "fingerprint": self.fingerprint,
+            "ranked": self.ranked,
             "epochs": self.epochs,
             "seconds": self.seconds,
             "elapsed": self.earlier + time.perf_counter() - self._made,
         }
 
+    def check(self, checkpoint: Path) -> None:
+        """Look at what a checkpoint says of its run, before anything is loaded from it.
+
+        Raises:
+            ConfigError: when that run had another config or other data.
+            DataError: when it is damaged, or not of a run of this package.
+        """
+        try:
+            state = load_whole(checkpoint)["callbacks"][self.state_key]
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                checkpoint, "is not of a run of this package; name a run's last.ckpt"
+            ) from error
+        self._compare(state)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the epochs of the interrupted run.
 
         Raises:
-            ConfigError: when that run had another config; more or fewer epochs are allowed.
+            ConfigError: when that run had another config or other data.
         """
+        self._compare(state_dict)
+        self.ranked = state_dict.get("ranked")
+        self.epochs = list(state_dict["epochs"])
+        self.seconds = list(state_dict["seconds"])
+        # A checkpoint of a former version has only the epochs' own.
+        trained = sum(sum(parts.values()) for parts in self.seconds)
+        self.earlier = state_dict.get("elapsed", trained)
+
+    def _compare(self, state_dict: dict[str, Any]) -> None:
+        """Refuse the state of another run; more or fewer epochs are allowed."""
         differing = _differing(state_dict["identity"], self.identity)
         differing.discard("trainer.max_epochs")
         if differing:
@@ -95,11 +149,14 @@ class EpochLog(Callback):
                 "the checkpoint is of a run with another config; it differs in "
                 f"{', '.join(sorted(differing))}: start without ckpt_path, or repeat its settings",
             )
-        self.epochs = list(state_dict["epochs"])
-        self.seconds = list(state_dict["seconds"])
-        # A checkpoint of a former version has only the epochs' own.
-        trained = sum(sum(parts.values()) for parts in self.seconds)
-        self.earlier = state_dict.get("elapsed", trained)
+        # A checkpoint of a former version does not tell.
+        before = state_dict.get("fingerprint", self.fingerprint)
+        if before != self.fingerprint:
+            raise ConfigError(
+                "ckpt_path",
+                f"the checkpoint is of a run on data {before}, here they are {self.fingerprint}: "
+                "name the folder of the same files with data_dir, or start without ckpt_path",
+            )
 
 
 def _differing(a: Any, b: Any, path: str = "") -> set[str]:
