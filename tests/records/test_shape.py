@@ -43,7 +43,7 @@ def test_metrics_that_are_rates_are_those_by_name():
         (["name"], "../../x"),
         (["name"], ""),
         (["name"], "a\nb"),
-        (["name"], "a" * 201),
+        (["name"], "a" * 241),
         (["config"], []),
         (["config", "ranking"], None),
         (["config", "ranking", "history"], "../x"),

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-LONGEST = 200  # bytes; a folder's name may have 255, and a run's has its id besides
+LONGEST = 240  # bytes; a folder's name may have 255, and a run's has its id besides
 
 
 def single_part(name: str) -> str:
