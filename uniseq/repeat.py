@@ -12,7 +12,7 @@ from uniseq.cli import ending, own_classes
 from uniseq.config.recipes import DATA_DIR, recorded_recipe
 from uniseq.errors import DataError
 from uniseq.records.record import Record
-from uniseq.records.store import find_record, read_record
+from uniseq.records.store import find_record, read_finished, read_record
 from uniseq.startup import load_trainer
 from uniseq.training.train import train
 
@@ -32,14 +32,12 @@ def repeat(path: Path, out: Path, data_dir: str | None, threads: int | None) -> 
         UniseqError: when it did not finish, its config does not fit this version or the data here
             are not its own.
     """
-    recorded = read_record(path)
-    if recorded.status != "finished":
-        raise DataError(path, f"is of a run that is {recorded.status}: only a finished one repeats")
+    recorded = read_finished(path)
     made = recorded_recipe(
         recorded.config,
         data_dir,
         results_dir=str(out),
-        threads=recorded.environment["threads"] if threads is None else threads,
+        threads=recorded.environment.get("threads") if threads is None else threads,
         logger=CSV,
     )
     fingerprint = made.data.sequences.fingerprint
@@ -80,7 +78,11 @@ def other_versions(recorded: Record, repeated: Record) -> list[str]:
 def _versions(record: Record) -> dict[str, Any]:
     seen = record.environment
     names = ("uniseq", "commit", "python", "platform", "threads", "processes")
-    return {**{name: seen.get(name) for name in names}, "dirty": record.dirty, **seen["packages"]}
+    return {
+        **{name: seen.get(name) for name in names},
+        "dirty": record.dirty,
+        **seen.get("packages", {}),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from tests.records.cases import record
 from uniseq.records.folders import Runs, write_progress
 from uniseq.records.identity import run_id
-from uniseq.records.record import Record
 from uniseq.records.store import write_record
 
 ID = run_id("a config's hash", "a data set's fingerprint")
@@ -19,10 +19,6 @@ with Runs(Path(sys.argv[1])).claim(sys.argv[2]) as mine:
     print(mine, flush=True)
     sys.stdin.readline()
 """
-
-
-def record(status):
-    return Record(status=status, name="a", config={}, config_hash="h", seed=0)
 
 
 def held(folder):
@@ -54,7 +50,7 @@ def test_an_id_depends_on_config_and_data():
 )
 def test_a_run_that_nobody_is_at_is_what_its_record_says(status, state, tmp_path):
     runs = Runs(tmp_path)
-    write_record(runs.folder(ID, "name"), record(status))
+    write_record(runs.folder(ID, "name"), record(status=status))
     run = runs.read(ID, "name")
     assert (run.state, run.record.status) == (state, status)
     assert run.folder == tmp_path / f"name-{ID}"
@@ -71,7 +67,7 @@ def test_without_a_record_a_run_waits_or_was_cut_off(tmp_path):
 
 def test_a_run_keeps_the_folder_that_it_has_under_another_name(tmp_path):
     runs = Runs(tmp_path)
-    write_record(runs.folder(ID, "before"), record("finished"))
+    write_record(runs.folder(ID, "before"), record(status="finished"))
     assert runs.folder(ID, "after") == tmp_path / f"before-{ID}"
     assert runs.read(ID, "after").state == "finished"
     assert runs.folder(run_id("x", "y"), "after").name.startswith("after-")
@@ -80,7 +76,7 @@ def test_a_run_keeps_the_folder_that_it_has_under_another_name(tmp_path):
 def test_one_process_works_on_a_run_and_its_death_frees_it(tmp_path):
     runs = Runs(tmp_path)
     other = held(tmp_path)
-    write_record(runs.folder(ID, "name"), record("interrupted"))
+    write_record(runs.folder(ID, "name"), record(status="interrupted"))
     assert runs.read(ID, "name").state == "running"
     with runs.claim(ID) as mine:
         assert mine is False
@@ -93,6 +89,30 @@ def test_one_process_works_on_a_run_and_its_death_frees_it(tmp_path):
         assert mine is True
         assert runs.claimed(ID)
     assert not runs.claimed(ID)
+
+
+def test_looking_needs_no_right_to_write_and_leaves_nothing(tmp_path):
+    runs = Runs(tmp_path)
+    other = held(tmp_path)
+    lock = tmp_path / ".locks" / ID
+    lock.chmod(0o444)
+    before = sorted(tmp_path.rglob("*")), lock.stat().st_mtime_ns
+    assert runs.claimed(ID)
+    assert not runs.claimed(run_id("x", "y"))
+    other.kill()
+    other.wait()
+    assert not runs.claimed(ID)
+    assert (sorted(tmp_path.rglob("*")), lock.stat().st_mtime_ns) == before
+    (tmp_path / ".locks" / "folder").mkdir()
+    assert not runs.claimed("folder")
+
+
+@pytest.mark.parametrize("content", ["[]", '{"epochs": "3"}', '{"best": [1]}', '{"watched": 1}'])
+def test_progress_of_another_shape_says_nothing(content, tmp_path):
+    (tmp_path / f"name-{ID}").mkdir()
+    (tmp_path / f"name-{ID}" / "progress.json").write_text(content)
+    run = Runs(tmp_path).read(ID, "name")
+    assert (run.state, run.progress) == ("waiting", None)
 
 
 def test_a_torn_progress_file_is_named(tmp_path):

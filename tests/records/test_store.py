@@ -1,24 +1,17 @@
 import json
 import os
 
-import numpy as np
 import pytest
 
+from tests.records.cases import record
 from uniseq.errors import DataError
 from uniseq.records.identity import hash_config
-from uniseq.records.record import Record
-from uniseq.records.store import read_record, write_atomically, write_ranks, write_record
-
-
-def _record(**changes) -> Record:
-    return Record(
-        **{"status": "finished", "name": "a", "config": {}, "config_hash": "0", "seed": 0} | changes
-    )
+from uniseq.records.store import read_record, write_atomically, write_record
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path):
-    record = _record(epochs=[{"epoch": 0, "val/masked/HR@10": 0.25}], test={"masked/HR@10": 0.5})
-    assert read_record(write_record(tmp_path / "new" / "folder", record)) == record
+    kept = record(epochs=[{"epoch": 0, "val/masked/HR@10": 0.25}], test={"masked/HR@10": 0.5})
+    assert read_record(write_record(tmp_path / "new" / "folder", kept)) == kept
 
 
 def test_a_failed_write_leaves_the_former_file_and_nothing_else(tmp_path, monkeypatch):
@@ -37,7 +30,7 @@ def test_a_failed_write_leaves_the_former_file_and_nothing_else(tmp_path, monkey
 
 def test_a_record_never_holds_what_json_does_not_know(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        write_record(tmp_path, _record(test={"masked/HR@10": float("nan")}))
+        write_record(tmp_path, record(test={"masked/HR@10": float("nan")}))
     assert not (tmp_path / "record.json").exists()
 
 
@@ -65,7 +58,7 @@ def test_an_unusable_record_is_named(tmp_path, content, reason):
     ],
 )
 def test_the_cap_is_told_by_its_field_and_by_words_only_in_former_records(changes, met_cap):
-    assert _record(**changes).met_cap is met_cap
+    assert record(**changes).met_cap is met_cap
 
 
 @pytest.mark.parametrize(
@@ -82,7 +75,7 @@ def test_the_cap_is_told_by_its_field_and_by_words_only_in_former_records(change
 def test_a_changed_checkout_is_told_by_its_field_and_by_a_mark_only_in_former_records(
     environment, dirty
 ):
-    assert _record(environment=environment).dirty is dirty
+    assert record(environment=environment).dirty is dirty
 
 
 def test_the_hash_depends_on_values_and_not_on_the_order_of_keys():
@@ -90,15 +83,7 @@ def test_the_hash_depends_on_values_and_not_on_the_order_of_keys():
     assert hash_config({"a": 1}) != hash_config({"a": 2})
 
 
-def test_ranks_are_kept_small_and_whole(tmp_path):
-    masked, unmasked = np.arange(1, 5), np.array([4, 3, 2, 12_102])
-    kept = np.load(write_ranks(tmp_path, masked, unmasked))
-    assert kept["masked"].tolist() == [1, 2, 3, 4]
-    assert kept["unmasked"].tolist() == [4, 3, 2, 12_102]
-    assert kept["unmasked"].dtype == np.int32
-
-
 def test_the_record_is_plain_json_with_its_layout_named(tmp_path):
-    content = json.loads(write_record(tmp_path, _record()).read_text())
+    content = json.loads(write_record(tmp_path, record()).read_text())
     assert content["schema"] == 1
     assert content["status"] == "finished"

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from uniseq.records.identity import hash_config
+from uniseq.records.ranks import write_ranks
 from uniseq.records.record import Record
-from uniseq.records.store import write_ranks, write_record
+from uniseq.records.store import write_record
 from uniseq.report.entries import Entry
 from uniseq.report.tables import Table
 
@@ -80,7 +81,7 @@ def record(
         ],
         "best_epoch": int(np.argmax(validation)),
         "stopped": stopped,
-        "test": {f"{column}@10": test for column in columns},
+        "test": test if isinstance(test, dict) else {f"{column}@10": test for column in columns},
         "yardsticks": {"popularity": {f"{column}@10": 0.01 for column in columns}},
         "timings": {
             "epochs": [{"train": 2.0, "validation": 1.0}] * len(validation),

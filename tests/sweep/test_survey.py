@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.records.cases import CONFIG
 from uniseq import status
 from uniseq.records.folders import Run
 from uniseq.records.record import Record
@@ -17,7 +18,7 @@ def of(state, epochs=0, seconds=2.0, best=0.1, left=None):
     record = Record(
         status=state,
         name="a",
-        config={"ranking": {"history": "masked", "monitor": "NDCG@10"}},
+        config=CONFIG,
         config_hash="",
         seed=0,
         epochs=[{"epoch": e, "val/masked/NDCG@10": best} for e in range(epochs)],

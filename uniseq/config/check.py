@@ -19,6 +19,7 @@ from uniseq.config.schema import RunConfig
 from uniseq.config.targets import load
 from uniseq.errors import ConfigError, UniseqError, nearest
 from uniseq.ranking.gains import DEFAULT, by_name, check_monitor
+from uniseq.records.names import single_part
 from uniseq.training.moments import moment_faults
 from uniseq.training.parts import Ranking
 
@@ -74,6 +75,12 @@ def _check_values(plain: dict[str, Any]) -> Iterator[ConfigError]:
         yield ConfigError("threads", f"must be at least 1, not {threads}")
     if isinstance(seed, int) and not 0 <= seed < 2**31:
         yield ConfigError("seed", f"must be 0 or more and below 2³¹, not {seed}")
+    name = plain.get("name")
+    if isinstance(name, str):
+        try:
+            single_part(name)
+        except ValueError as error:
+            yield ConfigError("name", f"{error}; a folder is named with results_dir=…")
     trainer = plain.get("trainer")
     if isinstance(trainer, dict):
         yield from _check_validation(trainer)

@@ -10,10 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.build import build
 from uniseq.config.check import check_config, takes_argument
-from uniseq.errors import ConfigError, DataError
+from uniseq.errors import ConfigError
 from uniseq.ranking.gains import DEFAULT
 from uniseq.records.identity import current_config
-from uniseq.records.store import find_record, read_record
+from uniseq.records.store import find_record, read_finished
 from uniseq.training.nodes import make
 from uniseq.training.parts import Ranking, Recipe
 
@@ -154,9 +154,7 @@ def load(folder: str | Path, data_dir: str | Path | None = None) -> "FinishedRun
     from uniseq.training.finished import finished_run
 
     path = find_record(Path(folder))
-    record = read_record(path)
-    if record.status != "finished":
-        raise DataError(path, f"is of a run that is {record.status}: only a finished one is loaded")
+    record = read_finished(path)
     place = os.environ.get(DATA_DIR) if data_dir is None else str(data_dir)
     made = recorded_recipe(record.config, place, threads=None, logger={})
     return finished_run(made, record, path)

@@ -17,6 +17,13 @@ State = Literal["waiting", "running", "cut off", "failed", "pruned", "finished",
 
 PROGRESS = "progress.json"
 LAST = Path("checkpoints", "last.ckpt")
+# What is shown of it.
+SHOWN: dict[str, Any] = {
+    "epochs": int,
+    "watched": str,
+    "best": float | int | None,
+    "seconds_an_epoch": float | int | None,
+}
 LOCKS = ".locks"
 SWEEPS = ".sweeps"
 # A look at a lock holds it for an instant, which must not pass for a run in progress.
@@ -77,14 +84,12 @@ class Runs:
             lock.release()
 
     def claimed(self, id: str) -> bool:
-        """Whether a process works on the run now."""
-        if not self._lock_path(id).exists():
-            return False
+        """Whether a process works on the run now; for those who may only read."""
         try:
-            with self._lock(id).acquire(timeout=0):
-                return False
-        except Timeout:
-            return True
+            with self._lock_path(id).open("rb") as lock:
+                return _is_held(lock.fileno())
+        except OSError:  # it is not there, or is none
+            return False
 
     def read(self, id: str, name: str) -> Run:
         """The run as it stands, seen from outside."""
@@ -119,6 +124,17 @@ class Runs:
         return FileLock(path)
 
 
+def _is_held(lock: int) -> bool:
+    """Whether a process holds a lock, asked of a file that is open to be read alone."""
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False  # closing the file lets it go
+
+
 def write_progress(folder: Path, progress: dict[str, Any]) -> None:
     """Say how far a run is, for those who look from outside."""
     write_atomically(folder / PROGRESS, (json.dumps(progress) + "\n").encode())
@@ -130,6 +146,13 @@ def _progress(folder: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(path, f"is no JSON: {error}; delete it") from error
-    return content if isinstance(content, dict) else None
+    return content if _is_progress(content) else None
+
+
+def _is_progress(content: Any) -> bool:
+    """Whether what it says of a run can be shown; a file of another shape says nothing."""
+    return isinstance(content, dict) and all(
+        isinstance(content[key], kind) for key, kind in SHOWN.items() if key in content
+    )

@@ -1,18 +1,15 @@
 """Records on disk, written so that a reader never sees half of one."""
 
-import io
 import json
 import os
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from uniseq.errors import DataError
 from uniseq.records.record import SCHEMA_VERSION, Record
+from uniseq.records.shape import ShapeError, check_finished, check_shape
 
 RECORD = "record.json"
-RANKS = "ranks.npz"
 REMEDY = "restore it, or delete it and start its sweep again"
 
 
@@ -48,27 +45,50 @@ def read_record(path: Path) -> Record:
     """The record in a file.
 
     Raises:
-        DataError: when it cannot be read, is no record or has a newer layout.
+        DataError: when it cannot be read, is no record or has a newer layout; it names the key.
     """
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        json.dumps(content, ensure_ascii=False).encode()  # refuses half of a pair of surrogates
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(path, f"is no readable record: {error}; {REMEDY}") from error
+    layout = content.get("schema") if isinstance(content, dict) else None
+    if isinstance(content, dict) and layout != SCHEMA_VERSION:
+        raise DataError(path, f"has layout {layout!r:.80}, this version reads {SCHEMA_VERSION}")
     try:
-        layout = content.get("schema")
-        if layout != SCHEMA_VERSION:
-            raise DataError(path, f"has layout {layout}, this version reads {SCHEMA_VERSION}")
-        return Record(**content)
-    except (AttributeError, TypeError) as error:  # JSON of another kind
+        check_shape(content)
+    except ShapeError as error:
         raise DataError(
             path, f"is not a record that this version reads: {error}; {REMEDY}"
         ) from error
+    return Record(**content)
 
 
-def write_ranks(folder: Path, masked: np.ndarray, unmasked: np.ndarray) -> Path:
-    """Write each test user's rank under both conventions, in the order of the data set."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, masked=masked.astype(np.int32), unmasked=unmasked.astype(np.int32))
-    path = folder / RANKS
-    write_atomically(path, buffer.getvalue())
-    return path
+def read_finished(path: Path) -> Record:
+    """The record in a file, which must be of a finished run.
+
+    Raises:
+        DataError: when it is not, or cannot be read.
+    """
+    record = read_record(path)
+    if record.status != "finished":
+        raise DataError(path, f"is of a run that is {record.status}: only a finished one will do")
+    require_whole(path, record)
+    return record
+
+
+def require_whole(path: Path, record: Record) -> None:
+    """Refuse a record of a finished run that lacks what every finished run has.
+
+    Raises:
+        DataError: naming what is not there.
+    """
+    try:
+        if record.status == "finished":
+            check_finished(record)
+    except ShapeError as error:
+        raise DataError(path, f"is no whole record: {error}; {REMEDY}") from error
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no number")

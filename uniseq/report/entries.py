@@ -10,7 +10,7 @@ from typing import Any
 from uniseq.errors import DataError
 from uniseq.records.identity import identity
 from uniseq.records.record import Record
-from uniseq.records.store import RECORD, read_record
+from uniseq.records.store import RECORD, read_record, require_whole
 
 # Parts of a run's identity that say what else is measured, or where and how fast, and that no
 # figure depends on.
@@ -47,22 +47,13 @@ def read_entries(folder: Path) -> tuple[list[Entry], list[DataError]]:
     unreadable: list[DataError] = []
     for path in sorted(folder.rglob(RECORD)):
         try:
-            runs.append(Entry(path, _whole(path, read_record(path))))
+            record = read_record(path)
+            require_whole(path, record)
         except DataError as error:
             unreadable.append(error)
+        else:
+            runs.append(Entry(path, record))
     return runs, unreadable
-
-
-def _whole(path: Path, record: Record) -> Record:
-    """The record, unless a figure that every finished run has is not there."""
-    if record.status == "finished":
-        watched = [epoch[record.watched] for epoch in record.validated]
-        figures: list[Any] = [*watched, *record.test.values()]
-        if not watched or not all(isinstance(value, float | int) for value in figures):
-            raise DataError(
-                path, "is finished, but has no validated epoch or a figure that is no number"
-            )
-    return record
 
 
 def setting_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +62,7 @@ def setting_of(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in determining.items() if not isinstance(value, dict)}
     del kept["seed"]
     # The data module's seed follows the run's; one given by hand is a setting.
-    if config["dataset"]["seed"] == config["seed"]:
+    if kept.get("dataset.seed") == config["seed"]:
         del kept["dataset.seed"]
     return {key: value for key, value in kept.items() if key not in IGNORED_KEYS}
 

@@ -119,6 +119,6 @@ def _best(run: Run) -> tuple[str, float] | None:
     """The watched figure and the best value of it, of a run that has one."""
     if run.record is not None and run.record.validated:
         return run.record.watched, run.record.best
-    if run.progress is not None and run.progress["best"] is not None:
+    if run.progress is not None and None not in map(run.progress.get, ("watched", "best")):
         return run.progress["watched"], run.progress["best"]
     return None

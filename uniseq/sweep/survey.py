@@ -9,6 +9,7 @@ from pathlib import Path
 
 from uniseq.errors import DataError
 from uniseq.records.folders import SWEEPS, Run, Runs, State
+from uniseq.records.names import single_part
 from uniseq.records.store import write_atomically
 
 ORDER: tuple[State, ...] = (
@@ -52,9 +53,15 @@ def read_plan(path: Path) -> tuple[str, list[PlannedRun]]:
     try:
         content = json.loads(path.read_text())
         command = " ".join(content["command"])
-        return f"{content['name']}  ({command})", [PlannedRun(**run) for run in content["runs"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{content['name']}  ({command})", [_planned(**run) for run in content["runs"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(path, f"is no plan of a sweep: {error}; delete it") from error
+
+
+def _planned(id: str, name: str) -> PlannedRun:
+    if not id.isalnum():
+        raise ValueError(f"{id!r:.80} is no id of a run")
+    return PlannedRun(single_part(id), single_part(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +128,11 @@ def _seconds_left(found: Sequence[Run], waiting: int) -> float | None:
         return None
     epochs = statistics.median(len(record.epochs) for record in over)
     took = statistics.median(
-        sum(sum(epoch.values()) for epoch in record.timings["epochs"]) for record in over
+        sum(sum(epoch.values()) for epoch in record.timings.get("epochs", [])) for record in over
     )
     seconds = took * waiting
     for run in working:
         progress = run.progress or {}
-        pace = progress.get("seconds_an_epoch") or took / epochs
+        pace = progress.get("seconds_an_epoch") or took / max(1, epochs)
         seconds += pace * max(1, epochs - progress.get("epochs", 0))
     return seconds / max(1, len(working))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uniseq.errors import ConfigError
 from uniseq.ranking.gains import DEFAULT, Gain, by_name, check_monitor
 from uniseq.records.identity import hash_config, identity, run_id
+from uniseq.records.names import single_part
 from uniseq.training.nodes import make, node_of
 
 if TYPE_CHECKING:  # a recipe is made, and its config checked, before torch is loaded
@@ -161,6 +162,17 @@ class Recipe:
     threads: int | None = None
     ckpt_path: str | None = None
     resolved: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a name that leads elsewhere.
+
+        Raises:
+            ConfigError: naming it.
+        """
+        try:
+            single_part(self.name)
+        except ValueError as error:
+            raise ConfigError("name", str(error)) from error
 
     @cached_property
     def config(self) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from uniseq.errors import UniseqError
 from uniseq.records.identity import identity, portable
+from uniseq.records.ranks import write_ranks
 from uniseq.records.record import Record
-from uniseq.records.store import write_ranks, write_record
+from uniseq.records.store import write_record
 from uniseq.training.curve import draw_curve
 from uniseq.training.environment import environment, forget_peak, peak_memory_mb
 from uniseq.training.nodes import make

@@ -165,3 +165,11 @@ def test_ten_processes_that_start_at_once_fetch_once_and_all_read_the_same(serve
     assert done.stdout.splitlines() == [f"{DIGEST} [0, 1, 2, 1, 2, 3]"] * 10, done.stderr
     assert server.asked == 1
     assert kept(cache) == ["log.txt"]
+
+
+@pytest.mark.parametrize("file", ["../log.txt", "/tmp/log.txt", "..", "a/log.txt"])
+def test_what_is_downloaded_stays_in_the_cache_folder(file, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNISEQ_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(DataError, match="must be one part of a path"):
+        BenchmarkFile(file, url="http://127.0.0.1:9/log.txt").load()
+    assert list(tmp_path.iterdir()) == []

@@ -20,4 +20,4 @@ def test_a_learning_curve_has_the_epochs_that_were_validated(tmp_path):
 def test_a_finished_run_without_a_validated_epoch_is_unreadable(tmp_path):
     on_disk(tmp_path, record("base", epochs=[{"epoch": 0}]))
     report = gather(tmp_path, tmp_path, [table()])
-    assert "has no validated epoch" in str(report.unreadable[0])
+    assert "epochs, val/masked/NDCG@10: is not there" in str(report.unreadable[0])

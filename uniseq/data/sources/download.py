@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from uniseq.errors import DataError
+from uniseq.records.names import single_part
 
 
 def cache_dir() -> Path:
@@ -17,11 +18,15 @@ def download(url: str, file: str, sha256: str | None) -> Path:
     """Fetch a file into the cache unless it is there, one process at a time.
 
     Raises:
-        DataError: when it cannot be fetched or has another checksum than promised.
+        DataError: when its name leads elsewhere, it cannot be fetched or has another checksum than promised.
     """
     import pooch
     from filelock import FileLock
 
+    try:
+        single_part(file)
+    except ValueError as error:
+        raise DataError(url, f"is not downloaded: file {error}") from error
     folder = cache_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,12 @@
 """Paired test of two cells, user by user."""
 
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from uniseq.errors import DataError
+from uniseq.records.ranks import read_ranks
 from uniseq.report.cells import Cell
 from uniseq.report.entries import Entry
 from uniseq.report.judging.significance import Difference, compare, gains
@@ -56,15 +55,4 @@ def _ranks(run: Entry, history: str) -> NDArray[Any]:
     if run.record.ranks_file is None:
         raise DataError(run.path, "names no file of ranks: the run kept none")
     path = run.path.with_name(run.record.ranks_file)
-    return _read_ranks(path, history, run.record.dataset["ranked_users"]["test"])
-
-
-def _read_ranks(path: Path, history: str, users: int) -> NDArray[Any]:
-    try:
-        with np.load(path) as file:
-            ranks: NDArray[Any] = file[history]
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(path, f"has no readable ranks: {error}") from error
-    if len(ranks) != users:
-        raise DataError(path, f"has {len(ranks)} ranks, its record {users} ranked users")
-    return ranks
+    return read_ranks(path, history, run.record.dataset["ranked_users"]["test"])
