@@ -113,7 +113,7 @@ def test_sigterm_is_no_success_and_says_how_to_go_on(tmp_path):
     sweep.terminate()
     _, said = sweep.communicate()
     assert sweep.returncode == 143
-    assert said.splitlines()[-1].startswith("error: ended by SIGTERM; the same --multirun goes on")
+    assert said.splitlines()[-1].startswith("error: ended by SIGTERM; the same command goes on")
     (run,) = Runs(tmp_path).root.glob("*/record.json")
     assert Runs(tmp_path).at_rest(run.parent.name.rpartition("-")[2], "").state == "cut off"
 

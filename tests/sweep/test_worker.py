@@ -67,8 +67,11 @@ def test_a_finished_run_is_repeated_for_measurements_that_it_lacks(tmp_path):
     assert path.stat().st_mtime_ns == stamp
 
 
-# Lightning makes the last of Ctrl-C.
-STOPPED = (ValueError, OSError, UncompletedJobError, SystemExit)
+ALLOCATOR = RuntimeError(
+    "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: "
+    "you tried to allocate 40000000000000 bytes. Error code 12 (Cannot allocate memory)"
+)
+STOPPED = (ValueError, OSError, RuntimeError, KeyboardInterrupt)
 
 
 class Stumble(Callback):
@@ -111,7 +114,9 @@ def test_a_repeat_that_is_cut_off_loses_nothing(tmp_path, error, seen):
     assert read_record(path).sphere == record.sphere
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space"), UncompletedJobError("timeout")])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space"), ALLOCATOR, UncompletedJobError("timeout")]
+)
 def test_a_fault_of_the_machine_is_no_failure_and_the_run_goes_on_in_a_folder_that_moved(
     tmp_path, error
 ):

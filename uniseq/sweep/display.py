@@ -18,7 +18,7 @@ from uniseq.sweep.survey import PlannedRun, Survey, is_settled, survey
 EVERY_S = 2.0
 
 # What ends a run from outside is shown by its state alone.
-SIGNALS = ("KeyboardInterrupt", "SystemExit", "SIGTERMException")
+SIGNALS = ("KeyboardInterrupt", "SystemExit", "SIGTERMException", "Terminated")
 
 
 @contextmanager

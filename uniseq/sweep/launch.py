@@ -11,6 +11,7 @@ from omegaconf import read_write
 
 from uniseq.errors import UniseqError
 from uniseq.sweep.request import SweepRequest
+from uniseq.training.outcome import machines_fault
 
 WAIT_S = 2.0
 
@@ -90,5 +91,8 @@ def faults(result: JobReturn) -> list[str]:
     try:
         _ = result.return_value
     except Exception as error:
+        lack = machines_fault(error)
+        if lack is not None:
+            return [f"{lack}; then the same command goes on where the run was"]
         return str(error).splitlines() or [type(error).__name__]
     return ["failed without a word"]

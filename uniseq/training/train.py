@@ -17,6 +17,7 @@ from uniseq.training.environment import environment, forget_peak, peak_memory_mb
 from uniseq.training.nodes import make
 from uniseq.training.outcome import Pruned, cuts_off
 from uniseq.training.parts import Recipe
+from uniseq.training.signals import plain_interrupts, sigterm_raises
 
 if TYPE_CHECKING:
     from uniseq.data.datamodule import SequenceDataModule
@@ -63,7 +64,8 @@ def train(
     )
     forget_peak()
     try:
-        _train(recipe, folder, record, resume, watchers, in_sweep)
+        with sigterm_raises(), plain_interrupts():
+            _train(recipe, folder, record, resume, watchers, in_sweep)
         record.status = "finished"
     except Pruned as error:
         record.status, record.stopped = "pruned", str(error)
