@@ -19,7 +19,7 @@ from uniseq.config.schema import RunConfig
 from uniseq.config.targets import load
 from uniseq.errors import ConfigError, UniseqError, nearest
 from uniseq.ranking.gains import DEFAULT, by_name, check_monitor
-from uniseq.training.parts import Ranking
+from uniseq.training.parts import Items, Ranking
 
 # Arguments of the trainer that are made elsewhere, each with what to do instead.
 ELSEWHERE = {
@@ -51,7 +51,9 @@ def check_config(cfg: DictConfig) -> dict[str, Any]:
 def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
     yield from _check_arguments("", plain, RunConfig, required=True)
     yield from _check_values(plain)
-    ranking = plain.get("ranking")
+    items, ranking = plain.get("items"), plain.get("ranking")
+    if isinstance(items, dict):
+        yield from _check_items(items)
     if isinstance(ranking, dict):
         yield from _check_arguments("ranking", ranking, Ranking, required=True)
         yield from _check_ranking(ranking)
@@ -97,6 +99,16 @@ def _check_validation(trainer: dict[str, Any]) -> Iterator[ConfigError]:
     for key, remedy in ELSEWHERE.items():
         if key in trainer:
             yield ConfigError(f"trainer.{key}", f"is not set here: {remedy}")
+
+
+def _check_items(items: dict[str, Any]) -> Iterator[ConfigError]:
+    faults = list(_check_arguments("items", items, Items, required=True))
+    if not faults:  # else they say all there is to say
+        try:
+            Items(**items)
+        except ConfigError as fault:
+            faults = [fault.under("items")]
+    yield from faults
 
 
 def _check_ranking(ranking: dict[str, Any]) -> Iterator[ConfigError]:
