@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +240,8 @@ def _readable(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         return "one of " + ", ".join(map(str, arguments))
+    if origin is Sequence:
+        return f"a list, each {_readable(arguments[0])}"
     if hint is type(None):
         return "null"
     if origin in UNIONS:

@@ -29,6 +29,7 @@ _NOW = {first: now for now, first in FIRST_NAMES.items()}
 AS_BEFORE: dict[str, dict[str, Any]] = {
     "": {"callbacks": {}, "items": {}, "scheduler": None},
     "items": {"std": 0.02},
+    "uniseq.backbones.gru4rec.GRU4Rec": {"dropout_at": ["input", "between", "output"]},
     "lightning.pytorch.Trainer": {"check_val_every_n_epoch": 1},
     "ranking": {"metrics": ["HR", "NDCG", "MRR"]},
 }
