@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -35,6 +36,7 @@ class GRU4Rec(nn.Module):
         dropout: the rate, at each of the places in ``dropout_at``.
         dropout_at: where dropout stands: at the ``input`` of the first layer, ``between`` a layer
             and the next, at the ``output`` of the last one, before the projection.
+        unit_input: whether items are brought to unit length before the first layer.
 
     Raises:
         ConfigError: when a size is not positive, the dropout not in [0, 1), or a place is none of
@@ -48,6 +50,7 @@ class GRU4Rec(nn.Module):
         hidden: int | None = None,
         dropout: float = 0.5,
         dropout_at: Sequence[Place] = PLACES,
+        unit_input: bool = False,
     ) -> None:
         super().__init__()
         hidden = dim if hidden is None else hidden
@@ -55,6 +58,7 @@ class GRU4Rec(nn.Module):
         require_rate(dropout=dropout)
         self.dim = dim
         self.dropout = dropout
+        self.unit_input = unit_input
         self.dropout_at = tuple(dropout_at)
         if self.dropout_at != tuple(place for place in PLACES if place in self.dropout_at):
             raise ConfigError(
@@ -86,6 +90,8 @@ class GRU4Rec(nn.Module):
         source, previous, wanted = (
             torch.from_numpy(rows).to(embedded.device) for rows in (order, before, ends)
         )
+        if self.unit_input:
+            embedded = F.normalize(embedded, dim=-1)
         x = embedded.index_select(0, source)  # (T, d)
         for mask, layer in zip(self._draw_masks(x), self.layers, strict=True):
             assert isinstance(layer, nn.GRU)

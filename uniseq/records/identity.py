@@ -29,7 +29,12 @@ _NOW = {first: now for now, first in FIRST_NAMES.items()}
 AS_BEFORE: dict[str, dict[str, Any]] = {
     "": {"callbacks": {}, "items": {}, "scheduler": None},
     "items": {"std": 0.02},
-    "uniseq.backbones.gru4rec.GRU4Rec": {"dropout_at": ["input", "between", "output"]},
+    "uniseq.backbones.caser.Caser": {"unit_input": False},
+    "uniseq.backbones.gru4rec.GRU4Rec": {
+        "dropout_at": ["input", "between", "output"],
+        "unit_input": False,
+    },
+    "uniseq.backbones.sasrec.SASRec": {"std": 0.02, "unit_input": False},
     "lightning.pytorch.Trainer": {"check_val_every_n_epoch": 1},
     "ranking": {"metrics": ["HR", "NDCG", "MRR"]},
 }
