@@ -157,6 +157,7 @@ class ReferenceSASRec:
         self.heads: int = module.heads
         self.positions: str = module.positions
         self.pre_norm: bool = module.pre_norm
+        self.unit_input: bool = module.unit_input
         self.layers = 1 + max(
             int(name.split(".")[1]) for name in self.parameters if name.startswith("blocks.")
         )
@@ -167,8 +168,10 @@ class ReferenceSASRec:
         tokens = []
         for place in range(length):
             index = place if self.positions == "start" else length - 1 - place
-            token = embedded[place] + self.parameters["position.weight"][index]
-            tokens.append(token if self.pre_norm else self.layer_norm("norm", token))
+            item = unit(embedded[place]) if self.unit_input else embedded[place]
+            token = item + self.parameters["position.weight"][index]
+            token = token if self.pre_norm else self.layer_norm("norm", token)
+            tokens.append(unit(token) if self.unit_input else token)
         for layer in range(self.layers):
             block = self.pre_norm_block if self.pre_norm else self.block
             tokens = block(f"blocks.{layer}", tokens)
@@ -240,10 +243,11 @@ class ReferenceGRU4Rec:
     def __init__(self, module: nn.Module, parameters: dict[str, Tensor] | None = None) -> None:
         self.parameters = parameters_in_float64(module) if parameters is None else parameters
         self.layers = sum(name.endswith("weight_hh_l0") for name in self.parameters)
+        self.unit_input: bool = module.unit_input
 
     def __call__(self, embedded: Tensor) -> Tensor:
         """Embeddings of one history's items, oldest first, to a vector a position: (n, d) each."""
-        tokens = list(embedded)
+        tokens = [unit(token) if self.unit_input else token for token in embedded]
         for layer in range(self.layers):
             name = f"layers.{layer}"
             size = self.parameters[f"{name}.weight_hh_l0"].shape[1]
@@ -280,9 +284,12 @@ class ReferenceCaser:
         self.parameters = parameters_in_float64(module) if parameters is None else parameters
         self.length: int = module.length
         self.relu: bool = module.relu
+        self.unit_input: bool = module.unit_input
 
     def __call__(self, embedded: Tensor, user: int | None = None) -> Tensor:
         """Embeddings of one history's items, oldest first, to a vector a position: (n, d) each."""
+        if self.unit_input:
+            embedded = torch.stack([unit(item) for item in embedded])
         prefixes = [embedded[: end + 1] for end in range(len(embedded))]
         return torch.stack([self.vector(prefix, user) for prefix in prefixes])
 

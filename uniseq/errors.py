@@ -1,6 +1,7 @@
 """Errors that are the user's to mend: one line that says where, what and what to do."""
 
 import difflib
+import math
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -70,6 +71,13 @@ def require_rate(**rates: float) -> None:
     for key, rate in rates.items():
         if not 0 <= rate < 1:
             raise ConfigError(key, f"must be at least 0 and below 1, not {rate}")
+
+
+def require_scale(**scales: float) -> None:
+    """Raise ConfigError for the first scale, such as a standard deviation, that is not positive."""
+    for key, scale in scales.items():
+        if not 0 < scale < math.inf:
+            raise ConfigError(key, f"must be above 0 and finite, not {scale}")
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

@@ -1,5 +1,7 @@
 """GRU4Rec against the twin that goes one token at a time, and what it must not depend on."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -20,6 +22,8 @@ from tests.losses.cases import relative_error
 from tests.reference_models import ReferenceGRU4Rec
 from uniseq.backbones import GRU4Rec
 from uniseq.backbones import gru4rec as implementation
+from uniseq.backbones.gru4rec import PLACES
+from uniseq.backbones.kernels.dropout import dropout_masks
 from uniseq.config.check import check_config
 from uniseq.errors import ConfigError, UniseqError
 
@@ -175,6 +179,57 @@ def test_the_inputs_of_layers_and_projection_are_dropped_apart(rate, all_positio
     assert (torch.corrcoef(kept) - torch.eye(3)).abs().max() < 0.1
 
 
+def ratios(module, embedded, monkeypatch):
+    """By place, the share that is dropped of what stands there; each layer's input by itself."""
+    seen, projected = [], []
+    run = implementation._run
+
+    def watched(layer, x, *rest):
+        seen.append((x, run(layer, x, *rest)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(implementation, "_run", watched)
+    handle = module.out.register_forward_pre_hook(lambda _, args: projected.append(args[0]))
+    with torch.no_grad():
+        module(MANY, embedded, all_positions=True)
+    handle.remove()
+    source, place, _, _ = implementation._by_time(MANY.lengths)
+    pairs = [(embedded[source], seen[0][0])]
+    pairs += [(before[1], after[0]) for before, after in pairwise(seen)]
+    pairs.append((seen[-1][1][place], projected[0]))
+    return [float((after[before.abs() > 1e-3] == 0).double().mean()) for before, after in pairs]
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("dropout_at", [(), ("input",), ("between",), ("input", "output"), PLACES])
+def test_dropout_stands_where_it_is_said_to(dropout_at, layers, monkeypatch):
+    module = gru4rec(layers=layers, hidden=6, dropout=0.5, dropout_at=dropout_at).train()
+    torch.manual_seed(0)
+    wanted = [place in dropout_at for place in ("input", *["between"] * (layers - 1), "output")]
+    found = ratios(module, embeddings(MANY), monkeypatch)
+    assert found == [pytest.approx(0.5, abs=0.05) if drops else 0 for drops in wanted]
+
+
+def test_by_default_all_three_places_drop_under_the_same_draw_as_ever():
+    embedded, passes = embeddings(MANY), []
+    for options in ({}, {"dropout_at": ["input", "between", "output"]}):
+        module = gru4rec(**options).train()
+        torch.manual_seed(0)
+        passes.append(module(MANY, embedded))
+    assert torch.equal(*passes)
+    assert GRU4Rec().dropout_at == PLACES
+    # One draw for the layers' inputs, one for the projection's, whatever comes later.
+    torch.manual_seed(0)
+    masks = dropout_masks([(480, DIM), (480, DIM)], 0.5, embedded)
+    masks += dropout_masks([(360, DIM)], 0.5, embedded)
+    source, place, before, sizes = implementation._by_time(MANY.lengths)
+    x, previous = embedded[source], torch.from_numpy(before)
+    for mask, layer in zip(masks, module.layers, strict=False):
+        x = implementation._run(layer, x * mask, previous, sizes)
+    ends = place[MANY.offsets[1:].numpy() - 1]
+    assert torch.equal(module.out(x[ends] * masks[2]), passes[0])
+
+
 def test_dropout_before_the_projection_leaves_the_expectation():
     """Layers that do not see their inputs: the vector is linear in the mask."""
     module = gru4rec(dropout=0.5)
@@ -239,6 +294,9 @@ def test_training_under_bfloat16_autocast(rate, all_positions):
         ({"dropout": 1.0}, "dropout", "below 1"),
         ({"dropout": -0.1}, "dropout", "not -0.1"),
         ({"dropout": float("nan")}, "dropout", "not nan"),
+        ({"dropout_at": ["output", "input"]}, "dropout_at", "each once and in this order, not ['o"),
+        ({"dropout_at": ["input", "input"]}, "dropout_at", "some of input, between, output"),
+        ({"dropout_at": "input"}, "dropout_at", "some of input, between, output"),
     ],
 )
 def test_options_that_cannot_work_are_refused_by_name(options, key, says):
@@ -254,6 +312,14 @@ def test_options_that_cannot_work_are_refused_by_name(options, key, says):
         ("+backbone.heads=2", "backbone.heads: there is no such key"),
         ("+backbone.max_length=50", "backbone.max_length: there is no such key"),
         ("backbone.hidden=big", "backbone.hidden: must be an integer or null, not 'big'"),
+        (
+            "backbone.dropout_at=[input,middle]",
+            "backbone.dropout_at: must be a list, each one of input, between, output, not ['input'",
+        ),
+        (
+            "backbone.dropout_at=input",
+            "backbone.dropout_at: must be a list, each one of input, between, output, not 'input'",
+        ),
         ("backbone.layers=1.5", "backbone.layers: must be an integer, not 1.5"),
     ],
 )

@@ -108,4 +108,5 @@ def test_values_in_a_file_are_the_signature_s_defaults(path):
             if key in ("_target_", "_partial_", "defaults") or key in SELECTED or not plain:
                 continue
             default = signature.parameters[key].default
+            default = list(default) if isinstance(default, tuple) else default
             assert default == value or default is inspect.Parameter.empty, key

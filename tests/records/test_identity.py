@@ -95,7 +95,7 @@ def test_the_identity_of_a_record_is_that_of_the_config_it_was_made_from():
 
 
 def test_a_former_key_has_the_name_of_today_and_changes_no_identity():
-    assert current_config({"trial": None, "seed": 0}) == {"study": None, "seed": 0}
+    assert current_config({"trial": None}).keys() == {"study", *AS_BEFORE[""]}
     assert (
         identity({"trial": "a", "seed": 0}) == identity({"study": None, "seed": 0}) == {"seed": 0}
     )
@@ -121,3 +121,42 @@ def test_a_later_key_counts_only_where_it_is_not_as_before(monkeypatch):
         other[group][key] = value
         assert identity(other) == {**old, group: {**old[group], key: value}}
     assert identity({**same, "scheduler": {"_target_": "mine.Cosine"}}) != old
+
+
+def test_a_later_group_counts_only_by_its_keys_that_are_not_as_before(monkeypatch):
+    monkeypatch.setitem(AS_BEFORE, "", {"drawn": {}})
+    monkeypatch.setitem(AS_BEFORE, "drawn", {"std": 0.02, "mean": 0})
+    old = {"seed": 0}
+    assert identity({"seed": 0, "drawn": {"std": 0.02}}) == old
+    assert identity({"seed": 0, "drawn": {"std": 0.02, "mean": 0}}) == old
+    other = {"seed": 0, "drawn": {"std": 0.1, "mean": 0}}
+    assert identity(other) == {"seed": 0, "drawn": {"std": 0.1}}
+
+
+def test_a_record_has_each_later_key_as_it_was_before(monkeypatch):
+    monkeypatch.setitem(AS_BEFORE, "", {"drawn": {}, "scheduler": None})
+    monkeypatch.setitem(AS_BEFORE, "drawn", {"std": 0.02})
+    monkeypatch.setitem(AS_BEFORE, "uniseq.data.raw.RawLog", {"at": ["a", "b"]})
+    now = "uniseq.data.sources.raw_log.RawLog"
+    old = {"trial": None, "dataset": {"source": {"_target_": now}}, "loss": [{"rec": 1}]}
+    whole = current_config(old)
+    assert whole == {
+        "study": None,
+        "dataset": {"source": {"_target_": now, "at": ["a", "b"]}},
+        "loss": [{"rec": 1}],
+        "drawn": {"std": 0.02},
+        "scheduler": None,
+    }
+    assert identity(whole) == identity(old)
+    given = {"drawn": {"std": 0.1}, "scheduler": 1, "dataset": {"_target_": now, "at": []}}
+    assert current_config(given) == given
+    whole["dataset"]["source"]["at"].append("c")
+    assert AS_BEFORE["uniseq.data.raw.RawLog"] == {"at": ["a", "b"]}
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)
+def test_a_committed_record_started_its_items_at_the_former_scale(path):
+    record = read_record(path)
+    whole = current_config(record.config)
+    assert whole["items"] == {"std": 0.02}
+    assert hash_config(identity(whole)) == record.config_hash

@@ -65,6 +65,16 @@ def test_a_run_falls_into_the_one_cell_that_is_meant(name, row, overrides):
     assert found == ([] if row is None else [("toys", row)])
 
 
+def test_a_condition_on_a_later_key_takes_the_records_from_before_it():
+    config = check_config(composed(["items.std=.1"]))
+    former = {key: value for key, value in config.items() if key != "items"}
+    found = [
+        [matches(each, {"items.std": std}) for std in (0.02, 0.1)] for each in (former, config)
+    ]
+    assert found == [[True, False], [False, True]]
+    assert not matches(former, {"items.std": None})
+
+
 def test_the_example_takes_ones_own_loss():
     (ours,) = read_tables(EXAMPLES / "own_table.yaml")
     own = ["loss=custom", "loss._target_=own_loss.MarginLoss", "+loss.margin=.2"]

@@ -1,11 +1,20 @@
 """The experiments of the paper: what each of them plans, and that its kinds of runs train."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.config_runs import run
+from tests.config_runs import composed, run
 from tests.sweep.requests import requested
+from uniseq.config.check import check_config
 from uniseq.errors import ConfigError, UniseqError
+from uniseq.records.identity import hash_config, identity
+from uniseq.records.store import RECORD, read_record
+from uniseq.report.__main__ import TABLES
+from uniseq.report.tables import matches, read_tables
 from uniseq.sweep.plan import Planner
+
+RESULTS = Path(__file__).parents[2] / "experiments" / "results"
 
 UNIFORM = "uniseq.losses.uniform.UniformityLoss"
 PAPER_GRID = 3 * 3 * 3 * 3 * 4
@@ -85,12 +94,64 @@ def test_the_same_run_has_the_same_id_in_each_experiment():
         for name in ("table1", "table2", "table3", "figure1")
     ]
     assert len(set.intersection(*ids)) == 1  # SASRec under the whole objective
-    assert len(ids[0]) == 3 * 4
+    assert len(ids[0]) == 3 * 5
+
+
+def test_table_1_plans_every_row_that_the_table_has():
+    (table,) = (each for each in read_tables(TABLES) if each.name == "table1")
+    runs = plan("experiment=table1", "dataset=synthetic").runs
+    missing = [
+        (group, row)
+        for group in table.groups
+        for row, part in table.rows.items()
+        if not part.optional
+        and not any(
+            matches(each.config, table.groups[group].conditions, part.conditions) for each in runs
+        )
+    ]
+    assert missing == []
+
+
+def test_infonce_of_the_paper_takes_the_dot_product_and_ours_the_cosine():
+    found = {}
+    for name in ("infonce", "infonce_cosine"):
+        config = composed([f"objective={name}"])
+        found[name] = (config.similarity._target_.rpartition(".")[2], config.loss.temperature)
+    assert found == {"infonce": ("Dot", 1.0), "infonce_cosine": ("Cosine", 0.1)}
+    axis = plan("dataset=synthetic", "objective=infonce", "loss.temperature=1,.5").runs
+    assert [each.config["loss"]["temperature"] for each in axis] == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("folder", "chosen"),
+    [
+        ("beauty_sasrec_infonce_cosine_seed0-37a8cef4d388", ("objective=infonce_cosine",)),
+        (
+            "toys_gru4rec_infonce_cosine_seed0-6e3f5ded4f8a",
+            ("backbone=gru4rec", "objective=infonce_cosine"),
+        ),
+        (
+            "beauty_caser_infonce_cosine_seed0-ce552d3efc5b",
+            ("backbone=caser", "objective=infonce_cosine"),
+        ),
+        (
+            "beauty_gru4rec_uniform_cosine_seed0-d01ef879471d",
+            ("backbone=gru4rec", "objective=uniform"),
+        ),
+        ("toys_caser_bpr_dot_seed0-8204dc9f4701", ("backbone=caser", "objective=bpr")),
+        ("beauty_sasrec_uniform_cosine_seed0-11b6d3b35b29", ("objective=uniform",)),
+        ("toys_sasrec_bce_cosine_seed0-c92ae13f9c04", ("objective=naive",)),
+    ],
+)
+def test_a_command_of_today_has_the_hash_of_the_record_that_it_made(folder, chosen):
+    record = read_record(RESULTS / folder / RECORD)
+    config = check_config(composed([f"dataset={folder.partition('_')[0]}", *chosen]))
+    assert hash_config(identity(config)) == record.config_hash
 
 
 def test_an_experiment_is_narrowed_and_varied_on_the_command_line():
     found = plan("experiment=table1", "dataset=synthetic", "backbone=caser", "seed=1,2")
-    assert len(found.runs) == 2 * 4
+    assert len(found.runs) == 2 * 5
     assert {run.config["backbone"]["_target_"] for run in found.runs} == {
         "uniseq.backbones.caser.Caser"
     }

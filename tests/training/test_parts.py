@@ -9,14 +9,15 @@ from lightning.pytorch import Trainer
 import uniseq
 from tests.config_runs import composed
 from uniseq.backbones import SASRec
-from uniseq.config.recipes import recipe
+from uniseq.config.check import check_config
+from uniseq.config.recipes import recipe, recorded_recipe
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.data.sources.synthetic import Synthetic
-from uniseq.errors import ConfigError, DataError
+from uniseq.errors import ConfigError, DataError, UniseqError
 from uniseq.losses import BCELoss, UniformityLoss
 from uniseq.records.store import find_record, read_record, write_record
 from uniseq.training.nodes import make, node_of
-from uniseq.training.parts import Recipe
+from uniseq.training.parts import Items, Recipe
 
 SOURCE = partial(Synthetic, num_users=120, num_items=60, num_clusters=6, max_length=20)
 QUIET = {"enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
@@ -63,6 +64,7 @@ def test_what_a_recipe_takes_by_default_is_what_conf_has():
     assert default["trainer"] == conf["trainer"]
     assert (mine["optimizer"], mine["similarity"]) == (conf["optimizer"], conf["similarity"])
     assert (mine["ranking"], mine["seed"]) == (conf["ranking"], conf["seed"])
+    assert mine["items"] == conf["items"] == {"std": 0.02}
     assert mine["logger"] == {"csv": conf["logger"]}
     assert mine["callbacks"] == conf["callbacks"] == {}
     assert mine["scheduler"] is conf["scheduler"] is None
@@ -86,6 +88,47 @@ def test_models_of_one_recipe_are_equal_and_of_another_seed_are_not():
     one, same, other = own_recipe().model(), own_recipe().model(), own_recipe(seed=1).model()
     assert torch.equal(one.items.weight, same.items.weight)
     assert not torch.equal(one.items.weight, other.items.weight)
+
+
+def test_the_start_of_the_items_is_a_key_that_scales_the_very_draw():
+    usual, wide = own_recipe(), own_recipe(items=Items(std=0.1))
+    assert wide.config["items"] == {"std": 0.1}
+    assert wide.config_hash != usual.config_hash
+    weights = [each.model().items.weight.detach() for each in (usual, wide)]
+    torch.testing.assert_close(weights[1], 5 * weights[0])
+    assert weights[0].std().item() == pytest.approx(0.02, rel=0.1)
+
+
+@pytest.mark.parametrize("std", [0, -0.1, float("nan"), float("inf")])
+def test_a_start_that_is_no_scale_is_refused_by_its_key(std):
+    with pytest.raises(ConfigError, match=r"^std: must be above 0 and finite, not "):
+        Items(std=std)
+    with pytest.raises(UniseqError, match=r"^items\.std: must be above 0 and finite, not "):
+        check_config(composed([f"items.std={std}"]))
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("items.std=wide", "items.std: must be a number, not 'wide'"),
+        ("+items.scale=.1", "items.scale: there is no such key"),
+    ],
+)
+def test_a_slip_among_the_keys_of_the_items_is_one_line(override, says):
+    with pytest.raises(UniseqError) as error:
+        check_config(composed([override]))
+    assert str(error.value).startswith(says)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_start_stands_in_the_record_and_one_without_it_is_of_the_former(tmp_path):
+    record = uniseq.train(own_recipe(items=Items(std=0.1)), tmp_path)
+    assert record.config["items"] == {"std": 0.1}
+    again = recorded_recipe(record.config, None)
+    assert (again.items.std, again.config_hash) == (0.1, record.config_hash)
+    former = {key: value for key, value in own_recipe().config.items() if key != "items"}
+    again = recorded_recipe(former, None)
+    assert (again.items.std, again.config_hash) == (0.02, own_recipe().config_hash)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from uniseq.backbones.kernels.dropout import dropout_masks
@@ -38,6 +39,7 @@ class Caser(nn.Module):
         relu: whether the vectors end in a ReLU.
         users: how many users have an embedding, rows of the data set; None for none. A user
             who does not train keeps the embedding that chance gave them.
+        unit_input: whether items are brought to unit length before the convolutions.
 
     Raises:
         ConfigError: when a size is not positive or the dropout not in [0, 1).
@@ -52,6 +54,7 @@ class Caser(nn.Module):
         dropout: float = 0.5,
         relu: bool = False,
         users: int | None = None,
+        unit_input: bool = False,
     ) -> None:
         super().__init__()
         require_positive(dim=dim, length=length, horizontal=horizontal, vertical=vertical)
@@ -60,6 +63,7 @@ class Caser(nn.Module):
         self.length = length
         self.dropout = dropout
         self.relu = relu
+        self.unit_input = unit_input
         # Row j of the filters of height h, oldest first, is row h(h - 1)/2 + j.
         rows = length * (length + 1) // 2
         self.horizontal = nn.Parameter(torch.empty(rows, dim, horizontal))
@@ -108,6 +112,8 @@ class Caser(nn.Module):
         Raises:
             ValueError: when a user has no embedding.
         """
+        if self.unit_input:
+            embedded = F.normalize(embedded, dim=-1)
         features = self._features(histories.lengths, embedded, all_positions)
         if self.training and self.dropout:
             mask = dropout_masks([tuple(features.shape)], self.dropout, features)[0]

@@ -1,6 +1,7 @@
 """SASRec: self-attentive sequential recommendation (Kang & McAuley, ICDM 2018)."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -12,20 +13,24 @@ from uniseq.backbones.kernels.attention import CausalAttention, LastAttention
 from uniseq.backbones.kernels.dropout import dropout_masks
 from uniseq.backbones.kernels.packing import Packing, pack
 from uniseq.batch import Histories
-from uniseq.errors import ConfigError, require_positive, require_rate
+from uniseq.errors import ConfigError, require_positive, require_rate, require_scale
 
 
 class SASRec(nn.Module):
     """Causal Transformer over the last ``max_length`` items of a history.
 
     Blocks with GELU and a feed-forward layer of 4·dim, learned positions, weights from
-    N(0, 0.02²): the variant that the field's libraries train. The last block works on the last
-    positions alone unless all are asked for, which changes no result.
+    N(0, 0.02²) unless ``std`` says otherwise: the variant that the field's libraries train. The
+    last block works on the last positions alone unless all are asked for, which changes no result.
 
     Where LayerNorm stands differs between papers: ``post`` is
     ``x ← LN(x + Attention(x)), x ← LN(x + FFN(x))`` after a normalised embedding, as in
     BERT4Rec and the libraries; ``pre`` is ``x ← x + Attention(LN(x)), x ← x + FFN(LN(x))`` with
     one LN at the end, as Kang & McAuley describe it (Eq. 7), keys and values normalised too.
+
+    The first author's public code for the hypersphere lets unit vectors into the blocks, which
+    ``unit_input`` does too: ``x ← e / ‖e‖ + p``, dropout, under ``post`` the LN, ``x ← x / ‖x‖``.
+    Items then outweigh their positions from the start, however short they are.
 
     Args:
         dim: d, the dimension of items and histories.
@@ -39,10 +44,13 @@ class SASRec(nn.Module):
             positions in one pass.
         norm: whether LayerNorm stands after each residual sum (``post``) or before each branch
             (``pre``).
+        unit_input: whether items are brought to unit length before their positions join them,
+            and the sum, after its dropout, once more.
+        std: standard deviation of the normal distribution that weights and positions start from.
 
     Raises:
-        ConfigError: when a size is not positive, ``heads`` does not divide ``dim``, a dropout is
-            not in [0, 1), or ``positions`` or ``norm`` is none of the two.
+        ConfigError: when a size or ``std`` is not positive, ``heads`` does not divide ``dim``, a
+            dropout is not in [0, 1), or ``positions`` or ``norm`` is none of the two.
     """
 
     def __init__(
@@ -55,6 +63,8 @@ class SASRec(nn.Module):
         max_length: int = 50,
         positions: Literal["start", "end"] = "start",
         norm: Literal["post", "pre"] = "post",
+        unit_input: bool = False,
+        std: float = 0.02,
     ) -> None:
         super().__init__()
         require_positive(dim=dim, layers=layers, heads=heads, max_length=max_length)
@@ -65,6 +75,7 @@ class SASRec(nn.Module):
                 f"must divide dim: {dim} is not divisible by {heads}; use one of {divisors}",
             )
         require_rate(dropout=dropout, attention_dropout=attention_dropout)
+        require_scale(std=std)
         if positions not in ("start", "end"):
             raise ConfigError("positions", f"must be start or end, not {positions!r}")
         if norm not in ("post", "pre"):
@@ -79,7 +90,8 @@ class SASRec(nn.Module):
         self.dropout = dropout
         self.pre_norm = norm == "pre"
         self.blocks = nn.ModuleList(Block(dim, heads, self.pre_norm) for _ in range(layers))
-        self.apply(_initialise)
+        self.unit_input = unit_input
+        self.apply(partial(_initialise, std=std))
 
     def forward(
         self, histories: Histories, embedded: Tensor, *, all_positions: bool = False
@@ -111,19 +123,28 @@ class SASRec(nn.Module):
             )
         packing = pack(histories.lengths, embedded)
         position = packing.from_start if self.positions == "start" else packing.from_end
+        if self.unit_input:
+            embedded = F.normalize(embedded, dim=-1)
         x: Tensor = embedded.index_select(0, packing.source)  # (P, d)
         x = x.add_(self.position.weight.index_select(0, position))
-        if not self.pre_norm:
-            x = self.norm(x)
         masks = self._draw_masks(packing, all_positions, x)
-        if masks.embedded is not None:
-            x = x * masks.embedded
+        x = self._enter(x, masks.embedded)
         for block, drawn in zip(self.blocks, masks.blocks, strict=True):
             last_only = block is self.blocks[-1] and not all_positions
             x = block(x, packing, drawn, last_only)
         if self.pre_norm:
             x = self.norm(x)
         return x.index_select(0, packing.place) if all_positions else x
+
+    def _enter(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Items with their positions as the first block sees them. Shape (P, d)."""
+        if self.unit_input and mask is not None:
+            x = x * mask
+        if not self.pre_norm:
+            x = self.norm(x)
+        if self.unit_input:
+            return F.normalize(x, dim=-1)
+        return x if mask is None else x * mask
 
     def _draw_masks(self, packing: Packing, all_positions: bool, x: Tensor) -> "Masks":
         """All dropout masks of one forward pass; none outside training."""
@@ -251,8 +272,8 @@ class _MaskedSum(torch.autograd.Function):
         return grad, grad * mask, None
 
 
-def _initialise(module: nn.Module) -> None:
+def _initialise(module: nn.Module, std: float) -> None:
     if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
+        nn.init.normal_(module.weight, std=std)
     if isinstance(module, nn.Linear):
         nn.init.zeros_(module.bias)

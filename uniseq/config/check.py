@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from uniseq.errors import ConfigError, UniseqError, nearest
 from uniseq.ranking.gains import DEFAULT, by_name, check_monitor
 from uniseq.records.names import single_part
 from uniseq.training.moments import moment_faults
-from uniseq.training.parts import Ranking
+from uniseq.training.parts import Items, Ranking
 
 # Arguments of the trainer that are made elsewhere, each with what to do instead.
 ELSEWHERE = {
@@ -53,7 +53,9 @@ def check_config(cfg: DictConfig) -> dict[str, Any]:
 def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
     yield from _check_arguments("", plain, RunConfig, required=True)
     yield from _check_values(plain)
-    ranking = plain.get("ranking")
+    items, ranking = plain.get("items"), plain.get("ranking")
+    if isinstance(items, dict):
+        yield from _check_items(items)
     if isinstance(ranking, dict):
         yield from _check_arguments("ranking", ranking, Ranking, required=True)
         yield from _check_ranking(ranking)
@@ -106,6 +108,16 @@ def _check_validation(trainer: dict[str, Any]) -> Iterator[ConfigError]:
     for key, remedy in ELSEWHERE.items():
         if key in trainer:
             yield ConfigError(f"trainer.{key}", f"is not set here: {remedy}")
+
+
+def _check_items(items: dict[str, Any]) -> Iterator[ConfigError]:
+    faults = list(_check_arguments("items", items, Items, required=True))
+    if not faults:  # else they say all there is to say
+        try:
+            Items(**items)
+        except ConfigError as fault:
+            faults = [fault.under("items")]
+    yield from faults
 
 
 def _check_ranking(ranking: dict[str, Any]) -> Iterator[ConfigError]:
@@ -237,6 +249,8 @@ def _readable(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         return "one of " + ", ".join(map(str, arguments))
+    if origin is Sequence:
+        return f"a list, each {_readable(arguments[0])}"
     if hint is type(None):
         return "null"
     if origin in UNIONS:

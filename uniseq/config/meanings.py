@@ -12,7 +12,11 @@ from uniseq.records.identity import current_name
 
 PACKAGE = Path(__file__).parents[1]
 # The classes behind the keys that no class in the config stands for.
-SCHEMAS = {"": "uniseq.config.schema.RunConfig", "ranking": "uniseq.training.parts.Ranking"}
+SCHEMAS = {
+    "": "uniseq.config.schema.RunConfig",
+    "items": "uniseq.training.parts.Items",
+    "ranking": "uniseq.training.parts.Ranking",
+}
 
 
 def meanings(target: str) -> dict[str, str]:

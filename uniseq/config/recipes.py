@@ -15,7 +15,7 @@ from uniseq.ranking.gains import DEFAULT
 from uniseq.records.identity import current_config
 from uniseq.records.store import find_record, read_finished
 from uniseq.training.nodes import make
-from uniseq.training.parts import Ranking, Recipe
+from uniseq.training.parts import Items, Ranking, Recipe
 
 if TYPE_CHECKING:
     from uniseq.training.finished import FinishedRun
@@ -50,6 +50,7 @@ def recipe(cfg: DictConfig) -> Recipe:
         loggers={name: _logger(node) for name, node in _several(cfg.logger)},
         callbacks={str(name): partial(build, node) for name, node in callbacks.items()},
         sphere=None if cfg.sphere is None else partial(build, cfg.sphere),
+        items=Items(**plain.get("items", {})),
         ranking=_ranking(plain["ranking"], cfg.ranking),
         seed=plain["seed"],
         name=plain["name"],

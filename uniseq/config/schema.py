@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from uniseq.training.parts import Ranking
+from uniseq.training.parts import Items, Ranking
 
 Node = dict[str, Any]
 
@@ -30,6 +30,7 @@ class RunConfig:
     results_dir: str
     ckpt_path: str | None
     threads: int | None
+    items: Items = field(default_factory=Items)
     # A record of a former version has none of these.
     callbacks: Node = field(default_factory=dict)
     scheduler: Node | None = None

@@ -42,7 +42,7 @@ class InfoNCELoss(nn.Module):
       what sampled negatives leave out too.
 
     Args:
-        temperature: τ. Cosines lie within ±1 and need a small one.
+        temperature: τ. Cosines lie within ±1 and need a small one, dot products find their scale.
         in_batch: whether the other positives of the batch are negatives.
         mask: which in-batch false negatives are left out.
 

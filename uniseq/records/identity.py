@@ -1,5 +1,6 @@
 """Identity: what tells a run from all others, by names that outlive the files they came from."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -24,8 +25,16 @@ _NOW = {first: now for now, first in FIRST_NAMES.items()}
 # Keys that came after the first records, each with the value at which everything is as it was
 # before the key came; that value stays, also when the key's default changes. They stand under the
 # first name of the class that they belong to, or under the group where there is none ("": the top).
+# A group that came later is {} at the top: its keys, each as before, are left out of it first.
 AS_BEFORE: dict[str, dict[str, Any]] = {
-    "": {"callbacks": {}, "scheduler": None},
+    "": {"callbacks": {}, "items": {}, "scheduler": None},
+    "items": {"std": 0.02},
+    "uniseq.backbones.caser.Caser": {"unit_input": False},
+    "uniseq.backbones.gru4rec.GRU4Rec": {
+        "dropout_at": ["input", "between", "output"],
+        "unit_input": False,
+    },
+    "uniseq.backbones.sasrec.SASRec": {"std": 0.02, "unit_input": False},
     "lightning.pytorch.Trainer": {"check_val_every_n_epoch": 1},
     "ranking": {"metrics": ["HR", "NDCG", "MRR"]},
 }
@@ -64,8 +73,24 @@ def current_name(target: str) -> str:
 
 
 def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A recorded config with the keys of today, where a key has another name now."""
-    return {FORMER_KEYS.get(key, key): value for key, value in config.items()}
+    """A recorded config with the keys of today: by their names of today, and none missing.
+
+    A key that came after the record has the value at which everything is as it was before.
+    """
+    named = {FORMER_KEYS.get(key, key): value for key, value in config.items()}
+    whole = {**copy.deepcopy(AS_BEFORE.get("", {})), **named}
+    return {key: _whole(value, key) for key, value in whole.items()}
+
+
+def _whole(value: Any, group: str) -> Any:
+    """A part of a config with the keys that it has been given since it was recorded."""
+    if isinstance(value, list):
+        return [_whole(each, group) for each in value]
+    if not isinstance(value, dict):
+        return value
+    later = AS_BEFORE.get(first_name(str(value.get("_target_", group))), {})
+    node = {**value, **{key: copy.deepcopy(later[key]) for key in later if key not in value}}
+    return {key: _whole(each, f"{group}.{key}") for key, each in node.items()}
 
 
 def portable(plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,11 +113,12 @@ def identity(plain: Mapping[str, Any]) -> dict[str, Any]:
     the identity of no run.
     """
     later = AS_BEFORE.get("", {})
-    return {
+    kept = {
         key: _determining(value, key)
         for key, value in plain.items()
-        if FORMER_KEYS.get(key, key) not in INCIDENTAL and not _is_as_before(later, key, value)
+        if FORMER_KEYS.get(key, key) not in INCIDENTAL
     }
+    return {key: value for key, value in kept.items() if not _is_as_before(later, key, value)}
 
 
 def _determining(value: Any, group: str) -> Any:

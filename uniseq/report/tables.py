@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from uniseq.errors import DataError
-from uniseq.records.identity import first_name
+from uniseq.records.identity import current_config, first_name
 from uniseq.report.claims import Claim
 
 CONVENTIONS = ("masked", "unmasked")
@@ -176,8 +176,10 @@ def matches(config: Mapping[str, Any], *conditions: Mapping[str, Any]) -> bool:
     Args:
         config: resolved, of a record.
         conditions: by dotted key: a value; a list of values, one of which it must be; or
-            ``{not: value or list}``. A key that the config has not is null.
+            ``{not: value or list}``. A key that the config has not is null, one that came
+            after the record as it was before.
     """
+    config = current_config(config)
     return all(
         _holds(_known(key, value_at(config, key)), _known(key, wanted))
         for each in conditions

@@ -40,6 +40,7 @@ class SequentialRecommender(LightningModule):
         seed: of dropout; see :meth:`on_train_batch_start`.
         scheduler: makes the learning rate's schedule from the optimizer; None keeps it as it is.
         watched: the validation figure that a schedule waits for.
+        std: of the normal distribution that the item embeddings start from.
     """
 
     backbone: Backbone
@@ -59,6 +60,7 @@ class SequentialRecommender(LightningModule):
         seed: int = 0,
         scheduler: Callable[[Optimizer], Any] | None = None,
         watched: str = "val/masked/NDCG@10",
+        std: float = 0.02,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -71,7 +73,7 @@ class SequentialRecommender(LightningModule):
         self.ks = tuple(ks)
         self.seed = seed
         self.num_items = num_items
-        self.items = Table(num_items + start_token, backbone.dim, std=0.02)
+        self.items = Table(num_items + start_token, backbone.dim, std=std)
         self.metrics = by_name(DEFAULT) if metrics is None else metrics
         self.ranks: list[Ranks] = []  # of the users ranked so far in this validation or test
         self._terms: dict[str, Tensor] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from uniseq.errors import ConfigError
+from uniseq.errors import ConfigError, require_scale
 from uniseq.ranking.gains import DEFAULT, Gain, by_name, check_monitor
 from uniseq.records.identity import hash_config, identity, run_id
 from uniseq.records.names import single_part
@@ -66,6 +66,24 @@ class Ranking:
     def watched(self) -> str:
         """The watched validation figure, such as ``val/masked/NDCG@10``."""
         return f"val/{self.history}/{self.monitor}"
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The table of item embeddings.
+
+    Args:
+        std: standard deviation σ of the normal distribution N(0, σ²) that the embeddings start
+            from.
+
+    Raises:
+        ConfigError: when ``std`` is not positive and finite.
+    """
+
+    std: float = 0.02
+
+    def __post_init__(self) -> None:
+        require_scale(std=self.std)
 
 
 def _gain(number: int, metric: Any) -> Any:
@@ -138,6 +156,7 @@ class Recipe:
         loggers: each makes a logger, given ``save_dir`` if it takes one; a CSV file unless given.
         callbacks: each makes a Lightning callback of one's own.
         sphere: makes the callback that measures the sphere.
+        items: how the item embeddings start.
         ranking: what is measured.
         seed: of everything that is random.
         name: of the run, for people.
@@ -156,6 +175,7 @@ class Recipe:
     loggers: "Mapping[str, Callable[..., Logger]]" = field(default_factory=_csv)
     callbacks: "Mapping[str, Callable[[], Callback]]" = field(default_factory=dict)
     sphere: "Callable[[], SphereWatch] | None" = None
+    items: Items = field(default_factory=Items)
     ranking: Ranking = field(default_factory=Ranking)
     seed: int = 0
     name: str = "run"
@@ -197,9 +217,12 @@ class Recipe:
             for group, made in (("callbacks", self.callbacks), ("logger", self.loggers))
         }
         plain = {name: getattr(self, name) for name in ("seed", "name", "threads", "ckpt_path")}
-        ranking = {
-            each.name: node_of(f"ranking.{each.name}", getattr(self.ranking, each.name))
-            for each in fields(self.ranking)
+        groups = {
+            group: {
+                each.name: node_of(f"{group}.{each.name}", getattr(values, each.name))
+                for each in fields(values)
+            }
+            for group, values in (("items", self.items), ("ranking", self.ranking))
         }
         places: dict[str, Any] = {
             "data_dir": None,
@@ -207,7 +230,7 @@ class Recipe:
             "group": self.name,
             "tags": [],
         }
-        return {**told, **several, **plain, **places, "ranking": ranking}
+        return {**told, **several, **plain, **places, **groups}
 
     @cached_property
     def config_hash(self) -> str:
@@ -242,6 +265,7 @@ class Recipe:
             watched=self.ranking.watched,
             num_items=data.sequences.num_items,
             start_token=data.empty_history,
+            std=self.items.std,
             ks=self.ranking.ks,
             metrics=self.ranking.gains(),
             seed=self.seed,
