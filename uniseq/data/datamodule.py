@@ -25,7 +25,8 @@ Choice = TypeVar("Choice")
 class SequenceDataModule(LightningDataModule):
     """Histories, split, as ragged batches of triplets and of users to rank for.
 
-    Each argument that papers differ on has the value of Chung & Kim as its default.
+    Each argument that papers differ on has the value of Chung & Kim as its default where they name
+    one; where they do not, the choice is ours (docs/protocol.md).
 
     Args:
         source: where the histories come from.
