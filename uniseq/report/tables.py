@@ -72,7 +72,8 @@ class Table(BaseModel):
         rows: the objectives, variants or values.
         printed: the paper's numbers by panel, group and row, in the order of ``metrics``; null
             where they are not at hand.
-        ours: the row that is tested against the best of the others; None for no test.
+        ours: the row that is tested against the best of the baselines; None for no test.
+        baselines: the rows that it is tested against; None for all others.
         figure1: the rows whose cosines are drawn, where they were measured.
         claims: what the paper says about the table.
     """
@@ -90,6 +91,7 @@ class Table(BaseModel):
     rows: dict[str, Part] = Field(min_length=1)
     printed: dict[str, dict[str, dict[str, list[float] | None]]] = {}
     ours: str | None = None
+    baselines: list[str] | None = None
     figure1: list[str] = []
     claims: list[Claim] = []
 
@@ -142,7 +144,7 @@ class Table(BaseModel):
         for key in WATCHED:
             if not isinstance(self.conditions.get(key), str):
                 raise ValueError(f"conditions must fix {key}: settings are compared by it")
-        named = [*self.figure1, *([] if self.ours is None else [self.ours])]
+        named = [*self.figure1, *(self.baselines or []), *([self.ours] if self.ours else [])]
         for claim in self.claims:
             named += [*claim.needed, *claim.against(list(self.rows))]
         for row in named:

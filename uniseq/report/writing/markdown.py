@@ -207,7 +207,8 @@ def _comparison(
     table = section.table
     ours, other = comparison.ours, comparison.baseline
     where = section.group_label(*ours.key[:2])
-    row = [where, history, escape(table.rows[other.key[2]].label) if other else ""]
+    named = table.rows[other.key[2]].label if other else ""
+    row = [where, history, escape(named + comparison.gap)]
     row += [f"{len(ours.runs)}, {len(other.runs)}" if other else str(len(ours.runs))]
     row += [f"{ours.settings}, {other.settings}" if other else str(ours.settings)]
     if comparison.problem is not None:

@@ -34,7 +34,7 @@ SHARED = "Settings that the shown records have in common"
 TRIED = "Settings that were tried, the one shown first"
 BEATEN = "Ours against the best trained baseline, user by user"
 TESTS = (
-    "Our objective against the best other one on validation, paired over the same test users; "
+    "Our objective against the best baseline on validation, paired over the same test users; "
     "seeds and settings: of how many seeds each is the mean, and of how many settings the best, "
     "ours first: more settings are an advantage. A "
     "user's figures are averaged over the seeds of a cell. NDCG: paired t-test; HR: exact McNemar "
