@@ -17,7 +17,9 @@ class Mean:
     Args:
         mean: over seeds.
         std: the sample standard deviation; None for one seed.
-        ratio: of the mean to the printed number; None where that is not at hand.
+        ratio: of the mean to the printed number; None where that is not at hand or of the other
+            convention, and where a run was cut off by the cap.
+        capped: whether a run was cut off: the figure is not that of the whole training.
         best: whether no other cell of the group has a better mean, and there is another.
     """
 
@@ -25,6 +27,7 @@ class Mean:
     std: float | None
     ratio: float | None
     best: bool = False
+    capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ def _cell(table: Table, key: Key, eligible: Iterable[Entry]) -> Cell:
         tried=tried,
         pruned=len(pruned - settings.keys()),
         broken=broken,
-        means={name: _mean(name, tried[0].runs, printed) for name in table.columns},
+        means={name: _mean(table, name, tried[0].runs, printed) for name in table.columns},
         notes=tuple(notes),
     )
 
@@ -199,14 +202,16 @@ def _tried(settings: Sequence[Sequence[Entry]]) -> tuple[Setting, ...]:
     return tuple(sorted(tried, key=lambda each: (-each.validation, -len(each.runs))))
 
 
-def _mean(name: str, runs: Sequence[Entry], printed: dict[str, float]) -> Mean:
+def _mean(table: Table, name: str, runs: Sequence[Entry], printed: dict[str, float]) -> Mean:
     values = [run.record.test[name] for run in runs]
     _, metric = history_and_metric(name)
-    average = mean(values)
+    average, capped = mean(values), any(run.capped for run in runs)
+    comparable = metric in printed and table.is_like_printed(name) and not capped
     return Mean(
         mean=average,
         std=stdev(values) if len(values) > 1 else None,
-        ratio=average / printed[metric] if metric in printed else None,
+        ratio=average / printed[metric] if comparable else None,
+        capped=capped,
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -72,6 +72,8 @@ class Table(BaseModel):
         rows: the objectives, variants or values.
         printed: the paper's numbers by panel, group and row, in the order of ``metrics``; null
             where they are not at hand.
+        printed_history: the convention that the printed numbers are compared with, and have a ratio
+            in; None for both.
         ours: the row that is tested against the best of the baselines; None for no test.
         baselines: the rows that it is tested against; None for all others.
         figure1: the rows whose cosines are drawn, where they were measured.
@@ -90,6 +92,7 @@ class Table(BaseModel):
     groups: dict[str, Part] = Field(min_length=1)
     rows: dict[str, Part] = Field(min_length=1)
     printed: dict[str, dict[str, dict[str, list[float] | None]]] = {}
+    printed_history: Literal["masked", "unmasked"] | None = None
     ours: str | None = None
     baselines: list[str] | None = None
     figure1: list[str] = []
@@ -138,6 +141,10 @@ class Table(BaseModel):
         panel, group, row = key
         values = self.printed.get(panel, {}).get(group, {}).get(row)
         return {} if values is None else dict(zip(self.metrics, values, strict=True))
+
+    def is_like_printed(self, figure: str) -> bool:
+        """Whether a figure such as ``masked/HR@10`` is of the convention of the printed numbers."""
+        return self.printed_history in (None, history_and_metric(figure)[0])
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from uniseq.formatting import duration, metric, probability, sentence, setting, signed
 from uniseq.report.cells import Mean
 from uniseq.report.contents import MARKS, Report, Section, marks
+from uniseq.report.convention import told
 from uniseq.report.entries import Entry
 from uniseq.report.judging.comparisons import Comparison
 from uniseq.report.judging.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
@@ -64,6 +65,8 @@ def _unreadable(report: Report) -> list[str]:
 def _section(report: Report, section: Section) -> list[str]:
     table = section.table
     printed = [f"Printed: {escape(table.source)}"] if table.source else []
+    likeness = told(section)
+    printed += [escape(likeness)] if likeness else []
     parts = [f"## {escape(table.title)}", *printed, BOLD]
     for panel in lay_out(section):
         sizes = section.data_sizes(panel.key)
@@ -107,6 +110,7 @@ def _value(report: Report, value: Value) -> str:
     match value:
         case Mean():
             text = f"**{metric(value.mean)}**" if value.best else metric(value.mean)
+            text = f"*{text}*" if value.capped else text
             text += "" if value.std is None else f" ± {metric(value.std)}"
             return text if value.ratio is None else f"{text} (×{value.ratio:.2f})"
         case Printed():
