@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 from typing import Any
 
+from uniseq.formatting import setting
 from uniseq.report.entries import Entry, setting_of, validations
 from uniseq.report.tables import Key, Table, history_and_metric, matches
 
@@ -123,16 +124,22 @@ def fill(table: Table, runs: Sequence[Entry]) -> dict[Key, Cell]:
 
 
 def _cell(table: Table, key: Key, eligible: Iterable[Entry]) -> Cell:
-    panel, group, row = key
-    parts = (table.panels[panel], table.groups[group], table.rows[row])
-    conditions = [part.conditions for part in parts]
-    found = [run for run in eligible if matches(run.record.config, *conditions)]
+    conditions = [part.conditions for part in table.parts(key)]
+    fitting = [run for run in eligible if matches(run.record.config, *conditions)]
+    odd = {run.path: table.unlisted(key, setting_of(run.record.config)) for run in fitting}
+    found = [run for run in fitting if not odd[run.path]]
     finished = [run for run in found if run.record.status == "finished"]
     complete = [run for run in finished if set(table.columns) <= run.record.test.keys()]
     notes = [
         f"{run.path} has no {', '.join(sorted(set(table.columns) - run.record.test.keys()))}"
         for run in finished
         if run not in complete
+    ]
+    notes += [
+        f"{path} fills no cell of {table.label(key)}: the table neither fixes {setting(values)} "
+        "nor leaves it free"
+        for path, values in odd.items()
+        if values
     ]
     made_good = {run.record.config_hash for run in complete}
     broken = tuple(

@@ -1,6 +1,7 @@
 """Markdown of the report, in one file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from uniseq.formatting import duration, metric, probability, sentence, setting, signed
 from uniseq.report.cells import Mean
@@ -23,6 +24,7 @@ from uniseq.report.writing.wording import (
     SHARED,
     TESTS,
     TRIED,
+    VARIED,
     summary,
 )
 
@@ -174,6 +176,11 @@ def _settings(report: Report, section: Section) -> list[str]:
         f"- {escape(name)}: `{setting(values)}`" for name, values in section.common_settings.items()
     ]
     parts = [f"### {SHARED}", "\n".join(shared)] if shared else []
+    varied = [
+        f"- {escape(label)}: " + "; ".join(_may_vary(chosen, free))
+        for label, chosen, free in section.table.varied()
+    ]
+    parts += [f"### {VARIED}", "\n".join(varied)] if varied else []
     rows = [
         [
             escape(section.table.label(cell.key)) if number == 0 else "",
@@ -190,6 +197,13 @@ def _settings(report: Report, section: Section) -> list[str]:
         parts += [f"### {TRIED}", grid(head, rows, left=2)]
     gave_up = sum(cell.pruned for cell in section.cells.values())
     return [*parts, f"A search gave up {gave_up} more settings early."] if gave_up else parts
+
+
+def _may_vary(chosen: Mapping[str, Sequence[Any]], free: Sequence[str]) -> Iterator[str]:
+    for key, values in chosen.items():
+        yield f"`{key}` of {escape(', '.join(map(str, values)))}"
+    if free:
+        yield ", ".join(f"any `{key}`" for key in free)
 
 
 def _comparisons(report: Report, section: Section) -> str:

@@ -32,6 +32,7 @@ CLAIMS = (
 )
 BOLD = "Bold: the best trained row of its backbone and data set."
 SHARED = "Settings that the shown records have in common"
+VARIED = "What a cell may vary; a record with another value is in none"
 TRIED = "Settings that were tried, the one shown first"
 BEATEN = "Ours against the best trained baseline, user by user"
 TESTS = (
