@@ -34,7 +34,7 @@ class Dot(nn.Module):
 
 
 class Cosine(nn.Module):
-    """The score is the cosine: vectors are divided by their L2 norm (Chung & Kim, section 3.1).
+    """The score is the cosine: vectors are divided by their L2 norm (Chung & Kim, Eq. 3).
 
     A zero vector stays zero and its gradient stays finite.
     """

@@ -227,7 +227,9 @@ def test_markdown_tables_are_even_and_its_links_lead_to_records(built):
         assert (built / "results" / "report" / unquote(link)).is_file()
     assert "| **.3000** ± .0707 (×0.60) |" in content
     assert r"# Small: a table & \<its> title\_1" in content
-    assert "| .1250 |" in content
+    assert "| *.1250* |" in content  # the cap ended it
+    assert text(built, "report.html").count('<span class="capped">.1250</span>') == 4
+    assert text(built, "small.tex").count(r"\textcolor{gray}{.1250}") == 4
     assert "![figure1_small_one_net.png](figure1_small_one_net.png)" in content
     assert (built / "results" / "report" / "figure1_small_one_net.png").is_file()
 

@@ -110,9 +110,13 @@ def test_a_run_with_changes_that_are_in_no_commit_is_marked():
     assert cells(record(), changed)[OURS].changed
 
 
-def test_a_run_that_met_the_cap_is_marked():
-    assert cells(record(), record(seed=1, stopped="cap of 45 epochs reached"))[OURS].capped
-    assert not cells(record())[OURS].capped
+def test_a_run_that_met_the_cap_is_marked_and_has_no_ratio():
+    cut = cells(record(), record(seed=1, stopped="cap of 45 epochs reached"))[OURS]
+    assert cut.capped
+    assert all(mean.capped and mean.ratio is None for mean in cut.means.values())
+    whole = cells(record())[OURS]
+    assert not whole.capped
+    assert not any(mean.capped or mean.ratio is None for mean in whole.means.values())
 
 
 def test_the_best_of_a_group_is_marked_and_ties_are_both_best():

@@ -25,14 +25,15 @@ Choice = TypeVar("Choice")
 class SequenceDataModule(LightningDataModule):
     """Histories, split, as ragged batches of triplets and of users to rank for.
 
-    Each argument that papers differ on has the value of Chung & Kim as its default.
+    Each argument that papers differ on has the value of Chung & Kim as its default where they name
+    one; where they do not, the choice is ours (docs/protocol.md).
 
     Args:
         source: where the histories come from.
         batch_size: training triplets a batch, of all processes together. Sums over pairs make β
             depend on it; the paper's is 256.
-        samples: ``prefixes``, the paper's scheme: every prefix of the training part is a sample
-            and its last position the only one trained; or ``sequences``: every user is a sample
+        samples: ``prefixes``: every prefix of the training part is a sample and its last position
+            the only one trained; or ``sequences``: every user is a sample
             and all positions are trained in one pass.
         max_length: most recent items that a history keeps.
         negatives: K, negatives drawn for each triplet from the items outside the user's whole

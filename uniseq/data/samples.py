@@ -37,7 +37,8 @@ class Samples(Protocol):
 class Prefixes:
     """Each prefix of the training part is a sample; its target is the item that follows.
 
-    Samples are numbered user by user, shortest prefix first. The scheme of Chung & Kim.
+    Samples are numbered user by user, shortest prefix first. The default; Chung & Kim
+    do not say what a sample is.
 
     Args:
         sequences: the histories, held-out interactions included.

@@ -8,7 +8,7 @@ from pathlib import Path
 from uniseq.cli import complain, ending
 from uniseq.errors import UniseqError
 from uniseq.report.build import build_report
-from uniseq.report.tables import read_tables
+from uniseq.report.table_files import read_tables
 
 # The paper's.
 TABLES = Path(__file__).parent / "paper"

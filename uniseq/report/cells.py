@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 from typing import Any
 
+from uniseq.formatting import setting
 from uniseq.report.entries import Entry, setting_of, validations
 from uniseq.report.tables import Key, Table, history_and_metric, matches
 
@@ -17,7 +18,9 @@ class Mean:
     Args:
         mean: over seeds.
         std: the sample standard deviation; None for one seed.
-        ratio: of the mean to the printed number; None where that is not at hand.
+        ratio: of the mean to the printed number; None where that is not at hand or of the other
+            convention, and where a run was cut off by the cap.
+        capped: whether a run was cut off: the figure is not that of the whole training.
         best: whether no other cell of the group has a better mean, and there is another.
     """
 
@@ -25,6 +28,7 @@ class Mean:
     std: float | None
     ratio: float | None
     best: bool = False
+    capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +124,22 @@ def fill(table: Table, runs: Sequence[Entry]) -> dict[Key, Cell]:
 
 
 def _cell(table: Table, key: Key, eligible: Iterable[Entry]) -> Cell:
-    panel, group, row = key
-    parts = (table.panels[panel], table.groups[group], table.rows[row])
-    conditions = [part.conditions for part in parts]
-    found = [run for run in eligible if matches(run.record.config, *conditions)]
+    conditions = [part.conditions for part in table.parts(key)]
+    fitting = [run for run in eligible if matches(run.record.config, *conditions)]
+    odd = {run.path: table.unlisted(key, setting_of(run.record.config)) for run in fitting}
+    found = [run for run in fitting if not odd[run.path]]
     finished = [run for run in found if run.record.status == "finished"]
     complete = [run for run in finished if set(table.columns) <= run.record.test.keys()]
     notes = [
         f"{run.path} has no {', '.join(sorted(set(table.columns) - run.record.test.keys()))}"
         for run in finished
         if run not in complete
+    ]
+    notes += [
+        f"{path} fills no cell of {table.label(key)}: the table neither fixes {setting(values)} "
+        "nor leaves it free"
+        for path, values in odd.items()
+        if values
     ]
     made_good = {run.record.config_hash for run in complete}
     broken = tuple(
@@ -152,7 +162,7 @@ def _cell(table: Table, key: Key, eligible: Iterable[Entry]) -> Cell:
         tried=tried,
         pruned=len(pruned - settings.keys()),
         broken=broken,
-        means={name: _mean(name, tried[0].runs, printed) for name in table.columns},
+        means={name: _mean(table, name, tried[0].runs, printed) for name in table.columns},
         notes=tuple(notes),
     )
 
@@ -199,14 +209,16 @@ def _tried(settings: Sequence[Sequence[Entry]]) -> tuple[Setting, ...]:
     return tuple(sorted(tried, key=lambda each: (-each.validation, -len(each.runs))))
 
 
-def _mean(name: str, runs: Sequence[Entry], printed: dict[str, float]) -> Mean:
+def _mean(table: Table, name: str, runs: Sequence[Entry], printed: dict[str, float]) -> Mean:
     values = [run.record.test[name] for run in runs]
     _, metric = history_and_metric(name)
-    average = mean(values)
+    average, capped = mean(values), any(run.capped for run in runs)
+    comparable = metric in printed and table.is_like_printed(name) and not capped
     return Mean(
         mean=average,
         std=stdev(values) if len(values) > 1 else None,
-        ratio=average / printed[metric] if metric in printed else None,
+        ratio=average / printed[metric] if comparable else None,
+        capped=capped,
     )
 
 

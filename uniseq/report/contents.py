@@ -17,7 +17,8 @@ from uniseq.report.tables import Key, Paper, Table, history_and_metric, matches
 
 CAPPED, BROKEN, CHANGED = "†", "‡", "§"
 MARKS = {
-    CAPPED: "the epoch cap, not early stopping, ended a run: more epochs might give more",
+    CAPPED: "the epoch cap, not early stopping, ended a run: more epochs might give more, so that "
+    "its figures are grey (in Markdown italic) and have no ratio to the printed ones",
     BROKEN: "another run of this cell failed or was interrupted, and none has made it good",
     CHANGED: "a run was made from a checkout with changes that are in no commit",
 }

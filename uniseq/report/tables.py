@@ -1,15 +1,11 @@
-"""Tables as data: rows, groups, panels, conditions, printed numbers and claims, from YAML."""
+"""Tables as data: rows, groups, panels, conditions, printed numbers and claims."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import product
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from uniseq.errors import DataError
 from uniseq.records.identity import current_config, first_name
 from uniseq.report.claims import Claim
 
@@ -35,6 +31,7 @@ class Part(BaseModel):
     Args:
         label: for people.
         conditions: that its records meet, see :func:`matches`.
+        free: keys that its records may have any value of, see :meth:`Table.unlisted`.
         optional: whether a row is left out where it was not run, and a panel where nothing was
             run that bears on a claim.
     """
@@ -43,6 +40,7 @@ class Part(BaseModel):
 
     label: str
     conditions: Conditions
+    free: list[str] = []
     optional: bool = False
 
 
@@ -67,12 +65,17 @@ class Table(BaseModel):
         metrics: such as ``NDCG@10``; each is shown with the history masked and not.
         conditions: that all its records meet. ``ranking.history`` and ``ranking.monitor`` are
             among them, as settings are compared by what they watched.
+        free: keys that its records may have any value of, see :meth:`unlisted`; None where that is
+            every key that no condition names.
         panels: the data sets.
         groups: of rows that are compared with each other: the backbones.
         rows: the objectives, variants or values.
         printed: the paper's numbers by panel, group and row, in the order of ``metrics``; null
             where they are not at hand.
-        ours: the row that is tested against the best of the others; None for no test.
+        printed_history: the convention that the printed numbers are compared with, and have a ratio
+            in; None for both.
+        ours: the row that is tested against the best of the baselines; None for no test.
+        baselines: the rows that it is tested against; None for all others.
         figure1: the rows whose cosines are drawn, where they were measured.
         claims: what the paper says about the table.
     """
@@ -85,11 +88,14 @@ class Table(BaseModel):
     source: str = ""
     metrics: list[str] = Field(min_length=1)
     conditions: Conditions
+    free: list[str] | None = None
     panels: dict[str, Part] = Field(min_length=1)
     groups: dict[str, Part] = Field(min_length=1)
     rows: dict[str, Part] = Field(min_length=1)
     printed: dict[str, dict[str, dict[str, list[float] | None]]] = {}
+    printed_history: Literal["masked", "unmasked"] | None = None
     ours: str | None = None
+    baselines: list[str] | None = None
     figure1: list[str] = []
     claims: list[Claim] = []
 
@@ -105,10 +111,61 @@ class Table(BaseModel):
         return [f"{history}/{metric}" for history in CONVENTIONS for metric in self.metrics]
 
     def condition_keys(self) -> set[str]:
-        """The config keys that its conditions name, but for those that are to be null alone."""
+        """The config keys that a record of it must have: not those of optional rows alone."""
         parts = [*self.panels.values(), *self.groups.values(), *self.rows.values()]
-        everywhere = [self.conditions, *(part.conditions for part in parts)]
-        return {key for each in everywhere for key, wanted in each.items() if wanted is not None}
+        owed = [part.conditions for part in parts if not part.optional]
+        everywhere = [self.conditions, *owed]
+        return {
+            key
+            for each in everywhere
+            for key, wanted in each.items()
+            if wanted is not None and not (isinstance(wanted, list) and None in wanted)
+        }
+
+    def parts(self, key: Key) -> tuple[Part, Part, Part]:
+        """The panel, group and row of a cell."""
+        panel, group, row = key
+        return self.panels[panel], self.groups[group], self.rows[row]
+
+    def unlisted(self, key: Key, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What a record has set that the table neither fixes nor leaves free.
+
+        A key that is left free leaves free all that lies below it.
+
+        Args:
+            key: of the cell.
+            settings: of the record, by dotted key.
+        """
+        if self.free is None:
+            return {}
+        parts = self.parts(key)
+        fixed = set(self.conditions).union(*(part.conditions for part in parts))
+        free = [*self.free, *(name for part in parts for name in part.free)]
+        return {
+            name: value
+            for name, value in settings.items()
+            if value is not None
+            and name not in fixed
+            and not any(name == each or name.startswith(f"{each}.") for each in free)
+        }
+
+    def varied(self) -> Iterator[tuple[str, dict[str, list[Any]], list[str]]]:
+        """What the cells of the table, of a group and of a row may vary, where that is anything.
+
+        Whose they are, the keys with the values to choose from, and the keys that are left free.
+        """
+        parts = [*self.groups.values(), *self.rows.values()]
+        named = [("all", self.conditions, self.free or [])]
+        named += [(part.label, part.conditions, part.free) for part in parts]
+        for label, conditions, free in named:
+            # Null is the value of records that are older than the key.
+            chosen = {
+                key: [value for value in wanted if value is not None]
+                for key, wanted in conditions.items()
+                if isinstance(wanted, list) and len(wanted) - (None in wanted) > 1
+            }
+            if self.free is not None and (chosen or free):
+                yield label, chosen, list(free)
 
     def keys(self) -> Iterator[Key]:
         """Panel, group and row of each cell, in order."""
@@ -116,9 +173,7 @@ class Table(BaseModel):
 
     def label(self, key: Key) -> str:
         """A cell's place in words."""
-        panel, group, row = key
-        parts = (self.panels[panel], self.groups[group], self.rows[row])
-        return " · ".join(part.label for part in parts)
+        return " · ".join(part.label for part in self.parts(key))
 
     def within(self, key: Key) -> str:
         """A cell's place within its panel in words; a group that is the only one goes unsaid."""
@@ -137,12 +192,16 @@ class Table(BaseModel):
         values = self.printed.get(panel, {}).get(group, {}).get(row)
         return {} if values is None else dict(zip(self.metrics, values, strict=True))
 
+    def is_like_printed(self, figure: str) -> bool:
+        """Whether a figure such as ``masked/HR@10`` is of the convention of the printed numbers."""
+        return self.printed_history in (None, history_and_metric(figure)[0])
+
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         for key in WATCHED:
             if not isinstance(self.conditions.get(key), str):
                 raise ValueError(f"conditions must fix {key}: settings are compared by it")
-        named = [*self.figure1, *([] if self.ours is None else [self.ours])]
+        named = [*self.figure1, *(self.baselines or []), *([self.ours] if self.ours else [])]
         for claim in self.claims:
             named += [*claim.needed, *claim.against(list(self.rows))]
         for row in named:
@@ -215,39 +274,3 @@ def _holds(value: Any, wanted: Any) -> bool:
         return any(_holds(value, each) for each in wanted)
     # In Python False equals 0, in a config it does not.
     return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as Hydra does; to YAML 1.1 it is a text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def read_tables(folder: Path) -> list[Table]:
-    """The tables of all YAML files in a folder, in the order of their names, or that of one file.
-
-    Raises:
-        DataError: when there is none, or naming the first fault of one.
-    """
-    files = [folder] if folder.is_file() else sorted(folder.glob("*.yaml"))
-    if not files:
-        raise DataError(
-            folder, "has no table files (*.yaml): name one or their folder with --tables"
-        )
-    return [_read(file) for file in files]
-
-
-def _read(file: Path) -> Table:
-    try:
-        content = yaml.load(file.read_text(), _Loader)
-        return Table(name=file.stem, **content)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        problem = fault["msg"].removeprefix("Value error, ")
-        raise DataError(file, f"{where + ': ' if where else ''}{problem}") from error
-    except (OSError, TypeError, yaml.YAMLError) as error:
-        raise DataError(file, f"is no table: {' '.join(str(error).split())}") from error

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.report.cases import USERS, on_disk, record, table
+from uniseq.report.build import build_report
 from uniseq.report.cells import fill
 from uniseq.report.entries import read_entries
 from uniseq.report.judging.comparisons import comparisons
@@ -44,6 +45,25 @@ def test_gains_are_averaged_over_seeds_and_all_tests_are_corrected_together(tmp_
     raw = [each.p for each in found.differences.values()]
     assert len(raw) == 4
     assert list(found.corrected.values()) == holm(raw)
+
+
+def test_a_row_that_is_no_baseline_is_no_rival_and_a_baseline_that_is_missing_is_named(tmp_path):
+    on_disk(tmp_path / "a", record("ours"), [1, 2, 3, 4, 50, 60, 70, 80])
+    on_disk(tmp_path / "b", record("base", validation=[0.1]), MISSED)
+    on_disk(tmp_path / "c", record("other", validation=[0.9]), [1] * USERS)
+    runs, _ = read_entries(tmp_path)
+    rows = table().model_dump()["rows"]
+    rows["absent"] = {"label": "Absent", "conditions": {"loss.kind": "absent"}, "optional": True}
+    ours = table(rows=rows, baselines=["base", "absent"])
+    (first, _) = comparisons(ours, fill(ours, runs))
+    assert first.baseline.key == ("one", "net", "base")
+    assert (first.not_run, first.gap) == (("Absent",), " (not run: Absent)")
+    assert compared(tmp_path).baseline.key == ("one", "net", "other")  # else all others are
+    assert compared(tmp_path).gap == ""
+    build_report(tmp_path, tmp_path / "report", [ours])
+    for name in ("report.md", "report.html"):
+        assert "Base (not run: Absent)" in (tmp_path / "report" / name).read_text()
+    assert "Absent\n" in (tmp_path / "report" / "small_tests.csv").read_text()
 
 
 def problem(folder):

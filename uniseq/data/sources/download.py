@@ -18,7 +18,8 @@ def download(url: str, file: str, sha256: str | None) -> Path:
     """Fetch a file into the cache unless it is there, one process at a time.
 
     Raises:
-        DataError: when its name leads elsewhere, it cannot be fetched or has another checksum than promised.
+        DataError: when its name leads elsewhere, it cannot be fetched, or its checksum is not the
+            one that was promised.
     """
     import pooch
     from filelock import FileLock

@@ -22,6 +22,7 @@ class Comparison:
         differences: by figure, such as ``masked/HR@10``.
         corrected: p by figure, corrected for all tests of the table; not a number where there
             was none.
+        not_run: the labels of baselines that are missing: the best of them all may be another.
         problem: why nothing could be tested.
     """
 
@@ -29,7 +30,13 @@ class Comparison:
     baseline: Cell | None
     differences: dict[str, Difference] = field(default_factory=dict)
     corrected: dict[str, float] = field(default_factory=dict)
+    not_run: tuple[str, ...] = ()
     problem: str | None = None
+
+    @property
+    def gap(self) -> str:
+        """What stands behind the baseline's name where others are missing."""
+        return f" (not run: {', '.join(self.not_run)})" if self.not_run else ""
 
 
 def comparisons(table: Table, cells: Mapping[Key, Cell]) -> list[Comparison]:
@@ -59,20 +66,31 @@ def comparisons(table: Table, cells: Mapping[Key, Cell]) -> list[Comparison]:
 
 def _comparison(table: Table, cells: Mapping[Key, Cell], key: Key) -> Comparison:
     ours = cells[key]
-    others = [
-        cell for other, cell in cells.items() if other[:2] == key[:2] and cell.runs and other != key
-    ]
+    rivals = {
+        other[2]: cell
+        for other, cell in cells.items()
+        if other[:2] == key[:2]
+        and other != key
+        and (table.baselines is None or other[2] in table.baselines)
+    }
+    others = [cell for cell in rivals.values() if cell.runs]
+    # Where all others are rivals, none is owed.
+    gaps = tuple(
+        table.rows[row].label
+        for row in table.baselines or ()
+        if row not in rivals or not rivals[row].runs
+    )
     if not ours.runs:
-        return Comparison(ours, None, problem="not run")
+        return Comparison(ours, None, not_run=gaps, problem="not run")
     if not others:
-        return Comparison(ours, None, problem="no baseline was run")
+        return Comparison(ours, None, not_run=gaps, problem="no baseline was run")
     figures = validations([cell.runs for cell in others])
     baseline = others[figures.index(max(figures))]
     try:
         differences = {column: _difference(ours, baseline, column) for column in table.columns}
     except DataError as error:
-        return Comparison(ours, baseline, problem=str(error))
-    return Comparison(ours, baseline, differences)
+        return Comparison(ours, baseline, not_run=gaps, problem=str(error))
+    return Comparison(ours, baseline, differences, not_run=gaps)
 
 
 def _difference(ours: Cell, other: Cell, column: str) -> Difference:

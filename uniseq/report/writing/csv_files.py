@@ -44,6 +44,7 @@ TESTS = (
     "p",
     "p_holm",
     "test",
+    "not_run",
 )
 
 
@@ -135,6 +136,7 @@ def csv_tests(section: Section) -> str:
                     "p": _known(found.p),
                     "p_holm": _known(one.corrected[column]),
                     "test": found.test,
+                    "not_run": "; ".join(one.not_run),
                 }
             )
     return _text(TESTS, lines)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from uniseq import formatting as text
 from uniseq.report.cells import Mean
 from uniseq.report.contents import MARKS, Report, Section, marks
+from uniseq.report.convention import told
 from uniseq.report.judging.verdicts import MEANING, SYMBOLS, by_claim
 from uniseq.report.tables import CONVENTIONS
 from uniseq.report.writing import wording as words
@@ -70,6 +71,7 @@ def _view(section: Section) -> dict[str, Any]:
     return {
         "filled": section,
         "table": table,
+        "told": told(section),
         "panels": lay_out(section),
         "curves": learning_curves(section),
         "cosines": cosines,

@@ -1,4 +1,4 @@
-"""LaTeX of a table, a float for each panel; needs the packages booktabs and graphicx."""
+"""LaTeX of a table, a float for each panel; needs booktabs, graphicx and xcolor."""
 
 from collections.abc import Iterator, Sequence
 
@@ -30,7 +30,7 @@ CAPTION = (
     "Test figures of all users against all items, masked: without the items of the user's history, "
     "and unmasked.{chosen}{printed} ± the standard deviation over seeds. " + BOLD
 )
-PRINTED = " Printed: {source} × the ratio to the printed number."
+PRINTED = " Printed: {source} × the ratio to the printed number{history}."
 CHOSEN = " Of several settings the one with the better validation figure: {settings}."
 
 
@@ -45,7 +45,7 @@ def latex_table(section: Section) -> str:
     A comment at the top says what it needs. LaTeX numbers tables itself.
     """
     panels = [panel for panel in lay_out(section) if not section.nothing_run(panel.key)]
-    head = f"% {section.table.title}\n% \\usepackage{{booktabs,graphicx}}\n"
+    head = f"% {section.table.title}\n% \\usepackage{{booktabs,graphicx,xcolor}}\n"
     return head + "\n".join(_panel(section, panel) for panel in panels)
 
 
@@ -106,6 +106,7 @@ def _row(row: Row, places: Sequence[Place]) -> Iterator[str | None]:
 def _mean(shown: Mean) -> str:
     text = metric(shown.mean)
     text = rf"\textbf{{{text}}}" if shown.best else text
+    text = rf"\textcolor{{gray}}{{{text}}}" if shown.capped else text
     if shown.std is not None:
         text += rf" {{\scriptsize$\pm${metric(shown.std)}}}"
     if shown.ratio is not None:
@@ -130,6 +131,9 @@ def _footnotes(section: Section, panel: str) -> str:
         if cell.runs and cell.settings > 1
     )
     chosen = CHOSEN.format(settings=settings) if settings else ""
-    printed = PRINTED.format(source=section.table.source) if section.has_printed(panel) else ""
+    history = section.table.printed_history
+    of = f", {history}" if history else ""
+    told = PRINTED.format(source=section.table.source, history=of)
+    printed = told if section.has_printed(panel) else ""
     caption = CAPTION.format(chosen=chosen, printed=printed)
     return f" {escape(caption)}{above}{marked}"

@@ -1,10 +1,12 @@
 """Markdown of the report, in one file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from uniseq.formatting import duration, metric, probability, sentence, setting, signed
 from uniseq.report.cells import Mean
 from uniseq.report.contents import MARKS, Report, Section, marks
+from uniseq.report.convention import told
 from uniseq.report.entries import Entry
 from uniseq.report.judging.comparisons import Comparison
 from uniseq.report.judging.verdicts import MEANING, NOT_RUN, SYMBOLS, Verdict, by_claim
@@ -22,6 +24,7 @@ from uniseq.report.writing.wording import (
     SHARED,
     TESTS,
     TRIED,
+    VARIED,
     summary,
 )
 
@@ -64,6 +67,8 @@ def _unreadable(report: Report) -> list[str]:
 def _section(report: Report, section: Section) -> list[str]:
     table = section.table
     printed = [f"Printed: {escape(table.source)}"] if table.source else []
+    likeness = told(section)
+    printed += [escape(likeness)] if likeness else []
     parts = [f"## {escape(table.title)}", *printed, BOLD]
     for panel in lay_out(section):
         sizes = section.data_sizes(panel.key)
@@ -107,6 +112,7 @@ def _value(report: Report, value: Value) -> str:
     match value:
         case Mean():
             text = f"**{metric(value.mean)}**" if value.best else metric(value.mean)
+            text = f"*{text}*" if value.capped else text
             text += "" if value.std is None else f" ± {metric(value.std)}"
             return text if value.ratio is None else f"{text} (×{value.ratio:.2f})"
         case Printed():
@@ -170,6 +176,11 @@ def _settings(report: Report, section: Section) -> list[str]:
         f"- {escape(name)}: `{setting(values)}`" for name, values in section.common_settings.items()
     ]
     parts = [f"### {SHARED}", "\n".join(shared)] if shared else []
+    varied = [
+        f"- {escape(label)}: " + "; ".join(_may_vary(chosen, free))
+        for label, chosen, free in section.table.varied()
+    ]
+    parts += [f"### {VARIED}", "\n".join(varied)] if varied else []
     rows = [
         [
             escape(section.table.label(cell.key)) if number == 0 else "",
@@ -186,6 +197,13 @@ def _settings(report: Report, section: Section) -> list[str]:
         parts += [f"### {TRIED}", grid(head, rows, left=2)]
     gave_up = sum(cell.pruned for cell in section.cells.values())
     return [*parts, f"A search gave up {gave_up} more settings early."] if gave_up else parts
+
+
+def _may_vary(chosen: Mapping[str, Sequence[Any]], free: Sequence[str]) -> Iterator[str]:
+    for key, values in chosen.items():
+        yield f"`{key}` of {escape(', '.join(map(str, values)))}"
+    if free:
+        yield ", ".join(f"any `{key}`" for key in free)
 
 
 def _comparisons(report: Report, section: Section) -> str:
@@ -207,7 +225,8 @@ def _comparison(
     table = section.table
     ours, other = comparison.ours, comparison.baseline
     where = section.group_label(*ours.key[:2])
-    row = [where, history, escape(table.rows[other.key[2]].label) if other else ""]
+    named = table.rows[other.key[2]].label if other else ""
+    row = [where, history, escape(named + comparison.gap)]
     row += [f"{len(ours.runs)}, {len(other.runs)}" if other else str(len(ours.runs))]
     row += [f"{ours.settings}, {other.settings}" if other else str(ours.settings)]
     if comparison.problem is not None:

@@ -15,8 +15,9 @@ HOW = (
     "them counts as missed; unmasked ranking does not. Papers differ, so both stand side by side, "
     "of the same epoch and setting. Where a user's own history scores .0000 unmasked, no target "
     "repeats an item and masking costs nothing. "
-    "± is the sample standard deviation over seeds, × the ratio to the "
-    "printed number. Rankings without training are counted from the same training part: how "
+    "± is the sample standard deviation over seeds, × the ratio to the printed number, where a run "
+    "came to its own end and under the convention that the printed numbers are compared with. "
+    "Rankings without training are counted from the same training part: how "
     "often an item occurs, the items of the user's own history, the last first, how often an item "
     "followed the last one (Markov), and the cosine of items by the users they share (item kNN).",
 )
@@ -31,10 +32,11 @@ CLAIMS = (
 )
 BOLD = "Bold: the best trained row of its backbone and data set."
 SHARED = "Settings that the shown records have in common"
+VARIED = "What a cell may vary; a record with another value is in none"
 TRIED = "Settings that were tried, the one shown first"
 BEATEN = "Ours against the best trained baseline, user by user"
 TESTS = (
-    "Our objective against the best other one on validation, paired over the same test users; "
+    "Our objective against the best baseline on validation, paired over the same test users; "
     "seeds and settings: of how many seeds each is the mean, and of how many settings the best, "
     "ours first: more settings are an advantage. A "
     "user's figures are averaged over the seeds of a cell. NDCG: paired t-test; HR: exact McNemar "
