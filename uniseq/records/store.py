@@ -26,7 +26,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         Path(temporary).replace(path)
     except BaseException as error:
         Path(temporary).unlink()
-        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
+        if isinstance(error, OSError) and error.errno and error.filename is None:  # a full disk
             error.filename = str(path)
         raise
 
