@@ -151,6 +151,13 @@ def hash_config(identity: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_id(config_hash: str, fingerprint: str) -> str:
-    """What tells a run from all others: its config's hash and the fingerprint of its data."""
-    return hashlib.sha256(f"{config_hash} {fingerprint}".encode()).hexdigest()[:12]
+def run_id(config_hash: str, fingerprint: str, code: Mapping[str, str] | None = None) -> str:
+    """What tells a run from all others: the hash of its config, its data, and code of one's own.
+
+    Args:
+        config_hash: of what determines the result.
+        fingerprint: of the data.
+        code: classes of one's own, as :func:`uniseq.records.own_code.own_code` tells them.
+    """
+    own = f" {json.dumps(code, sort_keys=True)}" if code else ""
+    return hashlib.sha256(f"{config_hash} {fingerprint}{own}".encode()).hexdigest()[:12]

@@ -15,7 +15,6 @@ from uniseq.config.explain import explain_command
 from uniseq.config.paths import conf_dir, own_conf
 from uniseq.config.recipes import try_out
 from uniseq.errors import ConfigError
-from uniseq.records.identity import run_id
 from uniseq.sweep.overrides import QUIET, axes, has_key, no_such, short, with_values
 from uniseq.sweep.request import SweepRequest
 from uniseq.sweep.survey import PlannedRun
@@ -161,5 +160,5 @@ class Planner:
             cfg.name = "_".join([cfg.name, *values])
             overrides.append(f"name={cfg.name}")
         recipe = try_out(cfg)
-        id = run_id(recipe.config_hash, self.fingerprint(recipe))
+        id = recipe.id_on(self.fingerprint(recipe))
         return Job(id, recipe.name, [*overrides, *QUIET], recipe.config)

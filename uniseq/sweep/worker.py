@@ -1,20 +1,23 @@
 """Worker of a sweep: brings one run to its end, which may be done, cut off or not begun."""
 
+import logging
 import shutil
 from collections.abc import Container, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from uniseq.errors import UniseqError
+from uniseq.errors import DataError, UniseqError
 from uniseq.records.folders import LAST, PROGRESS, Run, Runs
 from uniseq.records.record import Record
-from uniseq.records.store import RECORD, write_record
+from uniseq.records.store import RECORD, read_record, write_record
 from uniseq.training.callbacks.progress import Progress
 from uniseq.training.outcome import Pruned, cuts_off
 from uniseq.training.parts import Recipe
 from uniseq.training.processes import leads, settle_lead
 from uniseq.training.train import train
+
+logger = logging.getLogger(__name__)
 
 
 def run_once(recipe: Recipe, root: Path) -> float | None:
@@ -36,9 +39,25 @@ def run_once(recipe: Recipe, root: Path) -> float | None:
         if not mine:
             return None
         run = runs.at_rest(recipe.id, recipe.name)
+        if recipe.code and run.state == "waiting":
+            _say_edited(recipe, root)
         record = run.record if is_over(run, recipe.config) else finish(recipe, run)
         assert record is not None
         return record.best
+
+
+def _say_edited(recipe: Recipe, root: Path) -> None:
+    """Say of which former run this one differs by the code of one's own classes alone."""
+    for path in root.glob(f"*/{RECORD}"):
+        with suppress(DataError):  # what is damaged is said by those who need it
+            former = read_record(path)
+            same_data = former.dataset.get("fingerprint") == recipe.data.sequences.fingerprint
+            if former.config_hash == recipe.config_hash and same_data:
+                before = former.environment.get("own_code", {})
+                edited = [name for name, code in recipe.code.items() if before.get(name) != code]
+                logger.warning(
+                    "%s: its code of %s was another; run anew", path.parent, ", ".join(edited)
+                )
 
 
 def is_over(run: Run, config: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from uniseq.errors import ConfigError, require_scale
 from uniseq.ranking.gains import DEFAULT, Gain, by_name, check_monitor
 from uniseq.records.identity import hash_config, identity, run_id
 from uniseq.records.names import single_part
+from uniseq.records.own_code import own_code
 from uniseq.training.nodes import make, node_of
 
 if TYPE_CHECKING:  # a recipe is made, and its config checked, before torch is loaded
@@ -238,6 +239,11 @@ class Recipe:
         return hash_config(identity(self.config))
 
     @cached_property
+    def code(self) -> dict[str, str]:
+        """Classes of one's own that determine the result, each with its version or its hash."""
+        return own_code(self.config)
+
+    @cached_property
     def data(self) -> "SequenceDataModule":
         """The data module, made once."""
         return make(self.dataset)  # type: ignore[no-any-return]
@@ -245,7 +251,11 @@ class Recipe:
     @cached_property
     def id(self) -> str:
         """What tells the run from all others; the data are read for it."""
-        return run_id(self.config_hash, self.data.sequences.fingerprint)
+        return self.id_on(self.data.sequences.fingerprint)
+
+    def id_on(self, fingerprint: str) -> str:
+        """The same on data with a fingerprint, which are not read for it."""
+        return run_id(self.config_hash, fingerprint, self.code)
 
     def model(self) -> "SequentialRecommender":
         """A new model, its parameters drawn from the seed; the data are read for it first."""

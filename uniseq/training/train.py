@@ -59,7 +59,7 @@ def train(
         config_hash=recipe.config_hash,
         seed=recipe.seed,
         resumed_from=recipe.ckpt_path,
-        environment=environment(),
+        environment={**environment(), **({"own_code": recipe.code} if recipe.code else {})},
         timings={"wall_s": 0.0},
     )
     forget_peak()
@@ -110,7 +110,7 @@ def _train(
     data = recipe.data
     record.dataset = _facts(data)
     module = recipe.model()
-    log = EpochLog(identity(record.config), data.sequences.fingerprint)
+    log = EpochLog(identity(record.config), data.sequences.fingerprint, recipe.code)
     watch = None if recipe.sphere is None else make(recipe.sphere)
     start = resume or (None if recipe.ckpt_path is None else Path(recipe.ckpt_path))
     if start is not None:

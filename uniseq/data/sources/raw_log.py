@@ -18,6 +18,7 @@ from uniseq.data.sources.lines import BadLines
 from uniseq.data.sources.readers import Reader
 from uniseq.errors import ConfigError, DataError, require_positive
 from uniseq.records.identity import first_name
+from uniseq.records.own_code import version_of
 
 LAYOUT = 1  # goes up when the same raw file gives other sequences than before
 PARTS = 8  # of the users, sorted one after the other
@@ -37,9 +38,10 @@ class RawLog:
       times are equal. Days are the finest that Amazon's times are, so this is no rare case.
     - *Rows*: of users and items follow their original ids, ascending as text (``10`` before ``9``).
 
-    The outcome is kept in ``UNISEQ_CACHE_DIR`` under the raw file's sha256 and these settings; a
-    second load reads no line. The ids are held as codes from the first block on, so memory grows
-    with the interactions and ids of the file but not with its texts.
+    The outcome is kept in ``UNISEQ_CACHE_DIR`` under the raw file's sha256, these settings, and the
+    version or source of a reader of one's own; a second load reads no line. The ids are held as
+    codes from the first block on, so memory grows with the interactions and ids of the file but not
+    with its texts.
 
     Args:
         reader: of the file's format, one of :mod:`uniseq.data.sources.readers` or one's own; a
@@ -130,9 +132,18 @@ class RawLog:
             "on_bad_line": self.on_bad_line,
             "keep_repeats": self.keep_repeats,
         }
+        if (code := version_of(kind)) is not None:  # of one's own: it may be edited
+            settings["reader_code"] = code
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     def _prepare(self, path: Path) -> tuple[Sequences, Preparation]:
+        if (code := version_of(type(self.reader))) is not None:
+            logger.warning(
+                "%s: prepared by %s as it is now (%s); once it is edited, it is prepared anew",
+                path,
+                type(self.reader).__qualname__,
+                code,
+            )
         bad = BadLines(path, skip=self.on_bad_line == "skip")
         log, ids = _coded(self.reader.scan(path, bad))
         lines = log.height

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,9 +22,13 @@ class EpochLog(Callback):
     Args:
         identity: the part of the config that determines the result.
         fingerprint: of the data.
+        code: classes of one's own, each with its version or its hash.
     """
 
-    def __init__(self, identity: dict[str, Any], fingerprint: str) -> None:
+    def __init__(
+        self, identity: dict[str, Any], fingerprint: str, code: Mapping[str, str] | None = None
+    ) -> None:
+        self.code = dict(code or {})
         self.identity = identity
         self.fingerprint = fingerprint
         self.ranked: int | None = None  # users of the latest validation
@@ -104,6 +109,7 @@ class EpochLog(Callback):
         return {
             "identity": self.identity,
             "fingerprint": self.fingerprint,
+            "own_code": self.code,
             "ranked": self.ranked,
             "epochs": self.epochs,
             "seconds": self.seconds,
@@ -149,7 +155,14 @@ class EpochLog(Callback):
                 "the checkpoint is of a run with another config; it differs in "
                 f"{', '.join(sorted(differing))}: start without ckpt_path, or repeat its settings",
             )
-        # A checkpoint of a former version does not tell.
+        # A checkpoint of a former version tells neither.
+        edited = _differing(state_dict.get("own_code", self.code), self.code)
+        if edited:
+            raise ConfigError(
+                "ckpt_path",
+                f"the checkpoint is of a run with other code of {', '.join(sorted(edited))}: start "
+                "without ckpt_path, or restore that code",
+            )
         before = state_dict.get("fingerprint", self.fingerprint)
         if before != self.fingerprint:
             raise ConfigError(
