@@ -220,3 +220,11 @@ def test_the_traceback_is_there_when_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["uniseq", "dataset=beauty", f"data_dir={tmp_path}"])
     with pytest.raises(DataError, match=r"Beauty\.txt: no such file"):
         main()
+
+
+@pytest.mark.parametrize("flags", [(), ("--multirun",)], ids=["run", "sweep"])
+def test_another_working_folder_is_refused_before_anything_is_written(command, flags):
+    status, lines, written = command("hydra.job.chdir=true", "results_dir=m", flags=flags)
+    assert status == 1
+    assert lines[-1].startswith("error: hydra.job.chdir: must be false: results_dir, data_dir and")
+    assert not written

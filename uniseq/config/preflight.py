@@ -21,8 +21,13 @@ class Preflight(Callback):
     impossible combination is found too.
     """
 
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Exit with status 1 and a line before a sweep that would lose its files."""
+        self._refuse_chdir(config)
+
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Exit with status 1 and one line a fault."""
+        self._refuse_chdir(config)
         load_trainer()
         try:
             try_out(run_part(config))
@@ -30,4 +35,14 @@ class Preflight(Callback):
         except UniseqError as error:
             # Hydra swallows what a callback raises, except a request to exit.
             print(f"error: {error}".replace("\n", "\nerror: "), file=sys.stderr)
+            sys.exit(1)
+
+    def _refuse_chdir(self, config: DictConfig) -> None:
+        """Folders and files on the command line are those of where it was given."""
+        if config.hydra.job.chdir:
+            print(
+                "error: hydra.job.chdir: must be false: results_dir, data_dir and ckpt_path would "
+                "be looked for in the run's folder; leave it out",
+                file=sys.stderr,
+            )
             sys.exit(1)
