@@ -47,7 +47,7 @@ def groups() -> list[str]:
 
 
 def _defaults(file: Path) -> list[Any]:
-    return (yaml.safe_load(file.read_text()) or {}).get("defaults", [])
+    return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("defaults", [])
 
 
 def choices(group: str) -> list[str]:
@@ -64,7 +64,7 @@ def command(group: str, choice: str) -> tuple[str, str]:
 
 
 def _text(group: str, choice: str) -> str:
-    return (CONF / group / f"{choice}.yaml").read_text()
+    return (CONF / group / f"{choice}.yaml").read_text(encoding="utf-8")
 
 
 def tables(group: str, choice: str) -> Iterator[KeyTable]:
@@ -82,7 +82,7 @@ def run_keys() -> KeyTable:
 
 def _read(file: Path) -> dict[str, Any]:
     """The keys of a file, those of the files beside it in its defaults list included."""
-    content = yaml.safe_load(file.read_text()) or {}
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     whole: dict[str, Any] = {}
     for name in content.pop("defaults", []):
         if isinstance(name, str) and (file.parent / f"{name}.yaml").is_file():

@@ -19,7 +19,7 @@ def _first_line(door: str) -> str:
     assert spec is not None and spec.origin is not None
     path = Path(spec.origin)
     file = path.with_name("__main__.py") if path.name == "__init__.py" else path
-    text = ast.get_docstring(ast.parse(file.read_text())) or ""
+    text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     return text.partition(": ``")[0].partition("\n")[0].rstrip(".")
 
 

@@ -1,5 +1,7 @@
 """Doors: what every command does alike, from finding one's own classes to its exit status."""
 
+import codecs
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +15,22 @@ def complain(fault: object, mark: str = "error: ") -> None:
     print(f"{mark}{fault}".replace("\n", f"\n{mark}"), file=sys.stderr)
 
 
+def plain_output() -> None:
+    """Let no letter end a command: the output is UTF-8 unless the locale names another encoding.
+
+    Under C or POSIX Python takes ASCII, in which no table can be drawn. Where the locale's encoding
+    lacks a letter there is a ``?`` in its place. Files are UTF-8 everywhere.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding="utf-8" if ascii_only else None, errors="replace")
+
+
 @contextmanager
 def ending() -> Iterator[None]:
     """Ends the command with status 1, and a line a fault, on input that cannot be used."""
+    plain_output()
     try:
         yield
     except UniseqError as error:

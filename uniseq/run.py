@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from uniseq.cli import complain, own_classes
+from uniseq.cli import complain, own_classes, plain_output
 from uniseq.config.compose import explained
 from uniseq.config.help import ASKED, config_help
 from uniseq.config.paths import conf_dir
@@ -86,6 +86,7 @@ def main() -> None:
     # Another rank inherits from rank 0 what follows, whoever asked for it.
     asked = os.environ.get(FULL_ERROR)
     os.environ[FULL_ERROR] = "1"  # so that Hydra hands its errors to us instead of exiting
+    plain_output()
     own_classes()
     try:
         with sigterm_raises():

@@ -10,9 +10,9 @@ from typing import Any
 
 def describe(threads: int) -> dict[str, Any]:
     """Processor, cores, memory, versions, date, and how busy the machine is at this moment."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    total = Path("/proc/meminfo").read_text().split()[1]
+    total = Path("/proc/meminfo").read_text(encoding="utf-8").split()[1]
     return {
         "processor": models[0] if models else platform.machine(),
         "cores": len(os.sched_getaffinity(0)),

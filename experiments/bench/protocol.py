@@ -57,7 +57,7 @@ def take_stdout() -> Callable[[Answer], None]:
 
 def peak_rss_mb() -> float:
     """Highest resident memory of this process so far; what exec inherits is not counted."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
@@ -163,7 +163,7 @@ def holding(callback: type, hold: Hold, count: Callable[[Any], tuple[int, int]])
 def read_sequences(path: Path) -> tuple[list[int], list[list[int]]]:
     """Users and their items, oldest first, of a file with ``user item item item …`` a line."""
     users, histories = [], []
-    with path.open() as lines:
+    with path.open(encoding="utf-8") as lines:
         for line in lines:
             user, *items = map(int, line.split())
             users.append(user)

@@ -33,7 +33,7 @@ first = time.perf_counter() - began
 usage = resource.getrusage(resource.RUSAGE_SELF)
 began = time.perf_counter()
 source.load()
-status = Path("/proc/self/status").read_text()
+status = Path("/proc/self/status").read_text(encoding="utf-8")
 print(json.dumps({
     "wall_s": round(first, 1),
     "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),

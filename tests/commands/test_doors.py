@@ -1,5 +1,7 @@
 """The commands: each says what it takes, and they end alike."""
 
+import io
+import os
 import subprocess
 import sys
 
@@ -7,8 +9,10 @@ import pytest
 
 import uniseq
 from uniseq.__main__ import DOORS
-from uniseq.cli import complain, ending
+from uniseq.cli import complain, ending, plain_output
 from uniseq.errors import ConfigError, UniseqError
+from uniseq.records.record import Record
+from uniseq.records.store import write_record
 
 
 def test_the_package_lists_its_commands_and_loads_none():
@@ -56,3 +60,31 @@ def test_public_names_are_there_and_no_others():
     assert set(uniseq.__all__) <= set(dir(uniseq))
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         uniseq.trian  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"), [("ascii", "β × [x]".encode()), ("latin-1", b"? \xd7 [x]")]
+)
+def test_no_letter_ends_a_command(monkeypatch, encoding, written):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    plain_output()
+    print("β × [x]", end="", flush=True)
+    assert stream.buffer.getvalue() == written
+
+
+def test_files_are_utf8_in_any_locale(tmp_path):
+    record = Record("finished", "β = .05, é", {}, "0", 0)
+    path = write_record(tmp_path, record)
+    path.write_text(path.read_text().replace("\\u03b2", "β"), encoding="utf-8")
+    code = (
+        "from pathlib import Path; from uniseq.records.store import read_record\n"
+        "from uniseq.cli import plain_output; plain_output()\n"
+        "import sys; print(read_record(Path(sys.argv[1])).name)"
+    )
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, env=os.environ | ascii_only
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode() == "β = .05, é\n"

@@ -29,7 +29,7 @@ def meanings(target: str) -> dict[str, str]:
     path = PACKAGE.parent / (module.replace(".", "/") + ".py")
     if not module.startswith("uniseq.") or not path.is_file():
         return {}
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
         for node in tree.body
@@ -59,7 +59,7 @@ def comments_in(file: Path) -> dict[str, str]:
     """The comment above each key of a YAML file, each as one line."""
     found: dict[str, str] = {}
     waiting: list[str] = []
-    for line in file.read_text().splitlines():
+    for line in file.read_text(encoding="utf-8").splitlines():
         text = line.strip()
         if text.startswith("#"):
             waiting.append(text.removeprefix("#").strip())

@@ -24,7 +24,7 @@ class CSVLogger(LightningCSVLogger):
         path = Path(self.log_dir, "metrics.csv")
         if not path.exists():
             return
-        with path.open(newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if int(row["step"]) < step]
         self.experiment.metrics = rows
         self.save()

@@ -143,7 +143,7 @@ def write_progress(folder: Path, progress: dict[str, Any]) -> None:
 def _progress(folder: Path) -> dict[str, Any] | None:
     path = folder / PROGRESS
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:

@@ -35,7 +35,7 @@ def read_tables(folder: Path) -> list[Table]:
 
 def _read(file: Path) -> Table:
     try:
-        content = yaml.load(file.read_text(), _Loader)
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
         return Table(name=file.stem, **content)
     except ValidationError as error:
         fault = error.errors()[0]

@@ -51,7 +51,7 @@ def read_plan(path: Path) -> tuple[str, list[PlannedRun]]:
         DataError: when the file holds something else.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         command = " ".join(content["command"])
         return f"{content['name']}  ({command})", [_planned(**run) for run in content["runs"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -16,13 +16,13 @@ def forget_peak() -> None:
     Only Linux can; elsewhere the peak is the process's own.
     """
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_memory_mb() -> float:
     """Highest resident memory since :func:`forget_peak`, in MiB."""
     with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):  # unlike getrusage's it is not that of the parent
                 return int(line.split()[1]) / 2**10
     import resource
@@ -56,6 +56,7 @@ def _commit() -> tuple[str | None, bool]:
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
+            encoding="utf-8",
             check=True,
         ).stdout.strip()
 

@@ -170,7 +170,7 @@ def _locked(root: Path, entry: Path) -> Iterator[None]:
 
 
 def _folder(root: Path, entry: Path) -> Path:
-    return root / str(json.loads(entry.read_text())["fingerprint"])
+    return root / str(json.loads(entry.read_text(encoding="utf-8"))["fingerprint"])
 
 
 def _write(root: Path, sequences: Sequences) -> str:
@@ -182,7 +182,9 @@ def _write(root: Path, sequences: Sequences) -> str:
     try:
         for name in ARRAYS:
             np.save(temporary / f"{name}.npy", getattr(sequences, name))
-        (temporary / "statistics.json").write_text(json.dumps(asdict(statistics(sequences))))
+        (temporary / "statistics.json").write_text(
+            json.dumps(asdict(statistics(sequences))), encoding="utf-8"
+        )
         temporary.chmod(0o755)
         try:
             temporary.rename(folder)
@@ -196,12 +198,12 @@ def _write(root: Path, sequences: Sequences) -> str:
 
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_suffix(".new")  # its one writer holds the lock
-    temporary.write_text(text)
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
 
 
 def _read(root: Path, entry: Path) -> tuple[Sequences, Preparation]:
-    found = json.loads(entry.read_text())
+    found = json.loads(entry.read_text(encoding="utf-8"))
     folder = root / found["fingerprint"]
     arrays = _mapped(folder, ARRAYS)
     if _fingerprint_of_files(folder) != found["fingerprint"]:

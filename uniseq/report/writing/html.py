@@ -42,7 +42,7 @@ def page(report: Report) -> str:
     template = environment.get_template("page.html.j2")
     return template.render(
         report=report,
-        style=Markup((TEMPLATES / "style.css").read_text()),
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         words=words,
         histories=CONVENTIONS,
         all_marks=MARKS,
