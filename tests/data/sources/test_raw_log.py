@@ -2,15 +2,17 @@ import gzip
 import json
 import logging
 import random
+from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from uniseq.data.sequences import require_splittable
 from uniseq.data.sources.raw_log import RawLog
-from uniseq.data.sources.readers import AmazonRatings, AmazonReviews, YelpReviews
+from uniseq.data.sources.readers import LOG, AmazonRatings, AmazonReviews, YelpReviews
 from uniseq.errors import ConfigError, DataError
 
 # Five users who each had five items, at times that put them in another order for each user.
@@ -238,3 +240,28 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_settings_that_cannot_be(settings, words):
     with pytest.raises(ConfigError, match=words):
         RawLog(**{"reader": AmazonReviews(), "file": "log", **settings})
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """A reader of one's own that looks at nothing."""
+
+    times: tuple[int, ...]
+    version = 1
+
+    def scan(self, path, bad):
+        ids = [f"{n}" for n in range(len(self.times))]
+        frame = pl.DataFrame({"user": ids, "item": ids, "timestamp": self.times}, schema=LOG)
+        return frame.lazy()
+
+
+def test_seconds_and_milliseconds_in_one_log_are_refused(tmp_path):
+    (tmp_path / "log").write_text("read by nobody")
+    seconds, milliseconds = (1400000000, 1400086401), (1400000000000, 1400086401000)
+    for times in (seconds, milliseconds):
+        assert RawLog(Unchecked(times), "log", str(tmp_path), core=1).load().times.tolist() == [
+            *times
+        ]
+    mixed = RawLog(Unchecked((*seconds, *milliseconds)), "log", str(tmp_path), core=1)
+    with pytest.raises(DataError, match="seconds and in milliseconds, from 1400000000 to 14000864"):
+        mixed.load()

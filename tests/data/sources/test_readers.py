@@ -68,6 +68,28 @@ BAD = {
     "empty id": (AmazonReviews, review(user=""), "lacks the field 'reviewerID'"),
     "word for a time": (AmazonReviews, review(time="soon"), "'unixReviewTime' is 'soon', no whole"),
     "fraction": (AmazonReviews, review(time=1.5), "is '1.5', no whole number of seconds"),
+    "text for a time": (
+        AmazonReviews,
+        review(time="1400000000"),
+        "'unixReviewTime' is '1400000000', a text; write the number without quotes",
+    ),
+    "milliseconds": (
+        AmazonReviews,
+        review(time=1400086400000),
+        "is '1400086400000', after the year 2100; milliseconds",
+    ),
+    "NaN elsewhere": (AmazonReviews, review(overall=float("nan")), "is not JSON: it holds NaN"),
+    "infinity": (AmazonReviews, review(overall=float("inf")), "is not JSON: it holds Infinity"),
+    "doubled field": (
+        AmazonReviews,
+        review().replace(b"{", b'{"asin": "C", '),
+        "holds the field 'asin' twice",
+    ),
+    "doubled date": (
+        YelpReviews,
+        visit().replace(b"}", b', "date": "2019-04-01 12:30:00"}'),
+        "holds the field 'date' twice",
+    ),
     "Latin-1": (AmazonReviews, review(user="X").replace(b"X", b"\xe9"), "bytes that are not UTF-8"),
     "blank": (AmazonReviews, b"", "is blank"),
     "fields": (AmazonRatings, b"A,B,5.0", r"has 3 field\(s\), not the four"),
@@ -75,9 +97,18 @@ BAD = {
     "no user": (AmazonRatings, b",B,5.0,5", "has no user"),
     "no time": (AmazonRatings, b"A,B,5.0,", "has no time"),
     "word": (AmazonRatings, b"A,B,5.0,time", "has the time 'time', no whole number of seconds"),
+    "rating in milliseconds": (
+        AmazonRatings,
+        b"A,B,5.0,1400086400000",
+        "has the time '1400086400000', after the year 2100; milliseconds",
+    ),
+    "quoted user": (AmazonRatings, b'"A",B,5.0,5', 'has the user "A" in quotes'),
+    "quoted item": (AmazonRatings, b'A,"B",5.0,5', 'has the item "B" in quotes'),
     "blank rating": (AmazonRatings, b"", "is blank"),
     "Latin-1 rating": (AmazonRatings, b"\xe9,B,5.0,5", "bytes that are not UTF-8"),
     "date alone": (YelpReviews, visit(date="2019-03-01"), "'date' is '2019-03-01', no date such"),
+    "year 19": (YelpReviews, visit(date="19-03-01 12:30:00"), "'date' is '19-03-01 12:30:00', no"),
+    "short month": (YelpReviews, visit(date="2019-3-01 12:30:00"), "no date such as"),
     "no such day": (YelpReviews, visit(date="2019-02-30 00:00:00"), "no date such as"),
 }
 
@@ -133,3 +164,9 @@ def test_lines_are_numbered_across_blocks(tmp_path, monkeypatch, size):
         with pytest.raises(DataError, match="line 41: is not JSON: 'bad'"):
             read(tmp_path, AmazonReviews(), stored)
         assert len(read(tmp_path, AmazonReviews(), stored, skip=True)[0]) == 41
+
+
+def test_a_name_that_is_a_value_or_a_nested_field_too_is_not_doubled(tmp_path):
+    lines = [review(note="asin"), review("C", meta={"asin": "X", "reviewerID": "Y"}), review("D")]
+    kept, _ = read(tmp_path, AmazonReviews(), b"\n".join(lines))
+    assert kept == [("A", "B", 5), ("C", "B", 5), ("D", "B", 5)]

@@ -13,9 +13,9 @@ from uniseq.errors import DataError
 class BenchmarkFile:
     """A text file with one user a line: ``user item item item …``, oldest first.
 
-    Ids are positive integers. Where ``data_dir`` is given the file must lie there; otherwise it
-    is downloaded once into the cache folder (``UNISEQ_CACHE_DIR``, or the system's cache), safely
-    when many processes start at once.
+    Ids are positive integers without leading zeros, separated by blanks or tabs. Where ``data_dir``
+    is given the file must lie there; otherwise it is downloaded once into the cache folder
+    (``UNISEQ_CACHE_DIR``, or the system's cache), safely when many processes start at once.
 
     Args:
         file: the file's name.
@@ -117,7 +117,10 @@ def parse_sequences(content: bytes, where: str | Path, *, name: str, fingerprint
             raise DataError(
                 where, "holds a carriage return; end lines with a line feed", line=number
             )
-        fields = line.split()
+        # Not at whatever Unicode takes for white space, which may stand in an id by mistake.
+        fields = [*filter(None, line.removesuffix("\r").replace("\t", " ").split(" "))]
+        if not fields:
+            raise DataError(where, "is blank; remove the line", line=number)
         for field in fields:
             if not _is_id(field):
                 raise DataError(
@@ -126,7 +129,21 @@ def parse_sequences(content: bytes, where: str | Path, *, name: str, fingerprint
                     "positive integers",
                     line=number,
                 )
+            if field[0] == "0" and len(field) > 1:
+                raise DataError(
+                    where,
+                    f"{field!r} has a leading zero: as a number it is {int(field)}, which may be "
+                    "another id; write ids without",
+                    line=number,
+                )
         ids = list(map(int, fields))
+        if len(ids) == 2 and all(len(each.split()) in (0, 2) for each in lines):
+            raise DataError(
+                where,
+                "holds one item, as every line does: these are pairs `user item`; write each "
+                "user's items in one line, `user item item …`, oldest first",
+                line=number,
+            )
         if len(ids) < MIN_LENGTH + 1:
             raise DataError(
                 where,

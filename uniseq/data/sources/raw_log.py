@@ -15,7 +15,7 @@ from uniseq.data.sequences import Sequences
 from uniseq.data.sources.cache import Preparation, prepared_once
 from uniseq.data.sources.k_core import k_core
 from uniseq.data.sources.lines import BadLines
-from uniseq.data.sources.readers import Reader
+from uniseq.data.sources.readers import LATEST, Reader
 from uniseq.errors import ConfigError, DataError, require_positive
 from uniseq.records.identity import first_name
 from uniseq.records.own_code import version_of
@@ -150,6 +150,14 @@ class RawLog:
         if not lines:
             skipped = f": {bad.count} bad line(s) skipped, the first: {bad.first}"
             raise DataError(path, f"holds no interaction{skipped if bad.count else ''}")
+        times = log["timestamp"].to_numpy()
+        first, last = int(times.min()), int(times.max())
+        if 0 < first < LATEST <= last:
+            raise DataError(
+                path,
+                f"has times in seconds and in milliseconds, from {first} to {last}; let the reader "
+                "give whole seconds since 1970",
+            )
         log = _ordered(log, len(ids["user"]))
         duplicates = lines - log.height
         if not self.keep_repeats:

@@ -19,6 +19,8 @@ from uniseq.errors import ConfigError
 
 LOG = pl.Schema({"user": pl.String, "item": pl.String, "timestamp": pl.Int64})
 DATE = "%Y-%m-%d %H:%M:%S"
+DIGITS = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$"  # Polars takes a year 19 too
+LATEST = 4_102_444_800  # the year 2100 in seconds; in milliseconds 1970 has not yet two months then
 
 
 class Reader(Protocol):
@@ -51,7 +53,8 @@ class AmazonReviews:
         schema = dict(zip(names, LOG.values(), strict=True))
 
         def parse(lines: bytes) -> pl.DataFrame:
-            return pl.read_ndjson(lines, schema=schema).rename(names)
+            _refuse_doubled(lines, list(names))
+            return _dated(pl.read_ndjson(lines, schema=schema).rename(names))
 
         def explain(line: bytes) -> str:
             return _explain_json(line, list(names), _seconds)
@@ -75,7 +78,9 @@ class AmazonRatings:
             if not lines.endswith(b"\n"):
                 raise pl.exceptions.ComputeError("the last line is not whole")
             frame = pl.read_csv(lines, has_header=False, schema=schema, quote_char=None)
-            return frame.select(*LOG)
+            quoted = pl.col("user", "item").str.starts_with('"')
+            frame = frame.with_columns(pl.when(~quoted).then(pl.col("user", "item")))
+            return _dated(frame.select(*LOG))
 
         return _lazy(path, LineFormat(parse, _explain_rating), bad)
 
@@ -107,9 +112,11 @@ class YelpReviews:
         """See :class:`Reader`."""
         names = {"user_id": "user", "business_id": "item", "date": "timestamp"}
         schema = dict.fromkeys(names, pl.String())
-        seconds = pl.col("timestamp").str.to_datetime(DATE, time_unit="ms", strict=False)
+        written = pl.when(pl.col("timestamp").str.contains(DIGITS)).then(pl.col("timestamp"))
+        seconds = written.str.to_datetime(DATE, time_unit="ms", strict=False)
 
         def parse(lines: bytes) -> pl.DataFrame:
+            _refuse_doubled(lines, list(names))
             frame = pl.read_ndjson(lines, schema=schema).rename(names)
             return frame.with_columns(seconds.dt.epoch("s"))
 
@@ -119,6 +126,36 @@ class YelpReviews:
         first, last = _date("since", self.since), _date("until", self.until)
         log = _lazy(path, LineFormat(parse, explain), bad)
         return log.filter(pl.col("timestamp").is_between(first, last))
+
+
+def _dated(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same, without times that cannot be seconds."""
+    time = pl.col("timestamp")
+    return frame.with_columns(pl.when(time < LATEST).then(time))
+
+
+def _refuse_doubled(lines: bytes, fields: list[str]) -> None:
+    """Raise where a line has a field twice, of which Polars would take one."""
+    count = lines.count(b"\n") + (not lines.endswith(b"\n"))
+    if all(lines.count(b'"%s"' % field.encode()) == count for field in fields):
+        return  # by far the fastest: else a name stands in a value too, or something is amiss
+    for line in lines.splitlines():
+        if _doubled(line, fields) is not None:
+            raise pl.exceptions.ComputeError("a field stands twice in a line")
+
+
+def _doubled(line: bytes, fields: list[str]) -> str | None:
+    """The first of the fields that the object in a line has twice."""
+    names: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        names[:] = [name for name, _ in pairs]  # in the end those of the outermost object
+
+    try:
+        json.loads(line, object_pairs_hook=note)
+    except ValueError:  # said by whoever parses it
+        return None
+    return next((field for field in fields if names.count(field) > 1), None)
 
 
 def _lazy(path: Path, format: LineFormat, bad: BadLines) -> pl.LazyFrame:
@@ -152,20 +189,37 @@ def _explain_json(line: bytes, fields: list[str], time: Callable[[Any], str]) ->
     if not line.strip():
         return "is blank"
     try:
-        content = json.loads(line.decode())
+        content = json.loads(line.decode(), parse_constant=_refuse_constant)
+    except _NotJson as error:
+        return f"is not JSON: it holds {error}"
     except UnicodeDecodeError:
         return "holds bytes that are not UTF-8"
     except ValueError:
         return f"is not JSON: {_short(line)}"
     if not isinstance(content, dict):
         return f"is no JSON object: {_short(line)}"
+    if (twice := _doubled(line, fields)) is not None:
+        return f"holds the field {twice!r} twice"
     for name in fields:
         if content.get(name) in (None, ""):
             return f"lacks the field {name!r}"
     return f"{fields[-1]!r} is {str(content[fields[-1]])[:40]!r}, {time(content[fields[-1]])}"
 
 
-def _seconds(_: Any) -> str:
+class _NotJson(Exception):
+    """A word that Python reads as a number and JSON does not have."""
+
+
+def _refuse_constant(word: str) -> Any:
+    raise _NotJson(word)
+
+
+def _seconds(value: Any) -> str:
+    text = str(value)
+    if text.isascii() and text.isdigit() and int(text) >= LATEST:
+        return "after the year 2100; milliseconds? It must be whole seconds since 1970"
+    if isinstance(value, str) and text.removeprefix("-").isdigit():
+        return "a text; write the number without quotes"
     return "no whole number of seconds since 1970"
 
 
@@ -187,7 +241,13 @@ def _explain_rating(line: bytes) -> str:
     for name, text in zip(("user", "item", "time"), (*fields[:2], fields[3]), strict=True):
         if not text:
             return f"has no {name}"
-    return f"has the time {fields[3][:40]!r}, {_seconds(None)}"
+        if text.startswith('"'):
+            return (
+                f"has the {name} {text[:40]} in quotes, which would be part of it; leave them out"
+            )
+    time = fields[3]
+    whole = time.isascii() and time.isdigit()
+    return f"has the time {time[:40]!r}, {_seconds(int(time) if whole else time)}"
 
 
 def _short(line: bytes) -> str:
