@@ -8,11 +8,12 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar, Timer
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from uniseq.batch import RankingBatch
 from uniseq.loggers.base import Resumes
+from uniseq.loggers.tensorboard import one_curve
 from uniseq.training.callbacks.checkpoints import (
     AtomicCheckpointIO,
     BestCheckpoint,
@@ -100,6 +101,8 @@ def begin_logging(
     for logger in loggers:
         if steps is not None and isinstance(logger, Resumes):
             logger.resume(steps)
+        if isinstance(logger, TensorBoardLogger):
+            one_curve(logger, steps)
         logger.log_hyperparams(dict(config))
     return [{"type": type(each).__name__, "run": each.version} for each in loggers]
 
