@@ -167,3 +167,21 @@ def test_a_flipped_bit_is_found_on_reading(root, name):
     path.write_bytes(content)
     with pytest.raises(DataError, match=f"{sequences.fingerprint}: is damaged: .*; remove it"):
         prepared_once("key", never)
+
+
+@pytest.mark.parametrize("former", [False, True])
+def test_a_flipped_bit_of_a_generated_array_is_found(root, former):
+    generated_once("key", 32, save, ("squares",))
+    folder = root.parent / "generated" / "key"
+    if former:  # a version that kept no checksums
+        (folder / "checksums.json").unlink()
+        assert generated_once("key", 32, never, ("squares",))["squares"].tolist() == [0, 1, 4, 9]
+        return
+    content = bytearray((folder / "squares.npy").read_bytes())
+    content[-8] ^= 1
+    (folder / "squares.npy").write_bytes(content)
+    with pytest.raises(DataError, match=r"key: is damaged \(squares\.npy\); remove the folder"):
+        generated_once("key", 32, never, ("squares",))
+    (folder / "checksums.json").write_text("{")
+    with pytest.raises(DataError, match=r"key: is damaged \(checksums\.json\); remove"):
+        generated_once("key", 32, never, ("squares",))

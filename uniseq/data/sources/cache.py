@@ -14,6 +14,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from uniseq.data.sources.download import cache_dir
 from uniseq.data.statistics import statistics
 from uniseq.errors import DataError
 
+SUMS = "checksums.json"
 ARRAYS = ("items", "offsets", "times", "item_ids", "user_ids")
 
 
@@ -111,10 +113,14 @@ def generated_once(
             try:
                 unfinished.mkdir()
                 write(unfinished)
+                sums = {path.name: _checksum(path) for path in unfinished.glob("*.npy")}
+                (unfinished / SUMS).write_text(json.dumps(sums), encoding="utf-8")
                 unfinished.rename(folder)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
-        return _mapped(folder, names)
+        arrays = _mapped(folder, names)
+        _check_sums(folder)
+        return arrays
 
 
 def save_in_parts(path: Path, dtype: np.dtype, length: int, parts: Iterable[np.ndarray]) -> None:
@@ -154,6 +160,30 @@ def _fingerprint_of_files(folder: Path) -> str:
             while piece := file.read(2**20):
                 digest.update(piece)
     return digest.hexdigest()
+
+
+def _checksum(path: Path) -> int:
+    """The CRC-32 of a file: a generated log may be large, and its key is not of its content."""
+    crc = 0
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            crc = zlib.crc32(piece, crc)
+    return crc
+
+
+def _check_sums(folder: Path) -> None:
+    """Refuse a generated log that is not what was written; one of a former version has no sums."""
+    try:
+        sums = json.loads((folder / SUMS).read_text(encoding="utf-8"))
+        damaged = [name for name, crc in sums.items() if _checksum(folder / name) != crc]
+    except FileNotFoundError:
+        return
+    except (ValueError, AttributeError):
+        damaged = [SUMS]
+    if damaged:
+        raise DataError(
+            folder, f"is damaged ({', '.join(damaged)}); remove the folder, it is made again"
+        )
 
 
 @contextmanager
