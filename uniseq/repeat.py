@@ -5,13 +5,14 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from math import nan
 from pathlib import Path
 from typing import Any
 
 from uniseq.cli import ending, own_classes
 from uniseq.config.recipes import DATA_DIR, recorded_recipe
 from uniseq.config.trust import file_of
-from uniseq.errors import DataError
+from uniseq.errors import DataError, printable
 from uniseq.records.record import Record
 from uniseq.records.store import find_record, read_finished, read_record
 from uniseq.startup import load_trainer
@@ -119,18 +120,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _report(path: Path, recorded: Record, repeated: Record) -> bool:
     """Print the figures side by side; returns whether all are equal."""
     width = max(len(name) for name in recorded.test)
-    print(f"{path}\n{'':{width}}  recorded  here")
+    print(f"{printable(str(path))}\n{'':{width}}  recorded  here")
     for name, value in sorted(recorded.test.items()):
-        print(f"{name:{width}}  {value:.6f}  {repeated.test[name]:.6f}")
+        print(f"{name:{width}}  {value:.6f}  {repeated.test.get(name, nan):.6f}")
     differing = differences(recorded, repeated)
     print("equal in every figure of every epoch" if not differing else "not equal:")
     for line in differing:
-        print(f"  {line}")
+        print(f"  {printable(line)}")
     others = other_versions(recorded, repeated)
     if others:
         print("in use here and then:")
     for line in others:
-        print(f"  {line}")
+        print(f"  {printable(line)}")
     return not differing
 
 
