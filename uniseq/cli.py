@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from uniseq.errors import UniseqError
+from uniseq.errors import UniseqError, printable
 
 
 def complain(fault: object, mark: str = "error: ") -> None:
     """Print a fault, a line of which may be one of several, to the standard error."""
-    print(f"{mark}{fault}".replace("\n", f"\n{mark}"), file=sys.stderr)
+    for line in str(fault).split("\n"):
+        print(f"{mark}{printable(line)}", file=sys.stderr)
 
 
 def plain_output() -> None:

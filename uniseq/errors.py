@@ -2,10 +2,14 @@
 
 import difflib
 import math
+import unicodedata
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+# Of Unicode: control and format characters, halves of pairs, breaks of lines and paragraphs.
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class UniseqError(Exception):
@@ -56,7 +60,8 @@ class DataError(UniseqError):
     """
 
     def __init__(self, where: str | Path, problem: str, *, line: int | None = None) -> None:
-        super().__init__(f"{where}{'' if line is None else f', line {line}'}: {problem}")
+        place = f"{where}{'' if line is None else f', line {line}'}"
+        super().__init__(printable(f"{place}: {problem}"))
         self.where = str(where)
         self.problem = problem
         self.line = line
@@ -91,3 +96,13 @@ def nearest(name: str, options: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]}?"
     return f"; choose from {', '.join(options)}" if len(options) <= 12 else ""
+
+
+def printable(text: str) -> str:
+    r"""Text of others in one line that neither moves a terminal's cursor nor turns its direction.
+
+    Control characters, line breaks and those that are not to be seen stand as ``\x1b``, ``\n``.
+    """
+    return "".join(
+        ascii(each)[1:-1] if unicodedata.category(each) in UNSEEN else each for each in text
+    )

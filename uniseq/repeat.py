@@ -3,14 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from math import nan
 from pathlib import Path
 from typing import Any
 
 from uniseq.cli import ending, own_classes
 from uniseq.config.recipes import DATA_DIR, recorded_recipe
-from uniseq.errors import DataError
+from uniseq.config.trust import file_of
+from uniseq.errors import DataError, printable
 from uniseq.records.record import Record
 from uniseq.records.store import find_record, read_finished, read_record
 from uniseq.startup import load_trainer
@@ -19,7 +21,13 @@ from uniseq.training.train import train
 CSV = {"_target_": "uniseq.loggers.csv.CSVLogger", "name": "", "version": ""}
 
 
-def repeat(path: Path, out: Path, data_dir: str | None, threads: int | None) -> Record:
+def repeat(
+    path: Path,
+    out: Path,
+    data_dir: str | None,
+    threads: int | None,
+    trust: Collection[str] = (),
+) -> Record:
     """Train from the config in a record.
 
     Args:
@@ -27,15 +35,18 @@ def repeat(path: Path, out: Path, data_dir: str | None, threads: int | None) -> 
         out: where a folder for the run is made.
         data_dir: of the data files here; None downloads them.
         threads: of the CPU; None for as many as the recorded run had, as sums are rounded by them.
+        trust: classes that its config may name besides those of uniseq, Lightning, torch.optim and
+            torchmetrics.
 
     Raises:
-        UniseqError: when it did not finish, its config does not fit this version or the data here
-            are not its own.
+        UniseqError: when it did not finish, its config does not fit this version or names what is
+            not trusted, or the data here are not its own.
     """
     recorded = read_finished(path)
     made = recorded_recipe(
         recorded.config,
         data_dir,
+        trust,
         results_dir=str(out),
         threads=recorded.environment.get("threads") if threads is None else threads,
         logger=CSV,
@@ -88,7 +99,10 @@ def _versions(record: Record) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Exit status 1 when a run cannot be repeated or ends in other figures."""
     options = _parser().parse_args(arguments)
-    own_classes()
+    if options.trust:
+        own_classes()
+    for name in options.trust:
+        print(f"trusted: {name}, from {file_of(name)}", file=sys.stderr)
     load_trainer()
     from uniseq.training.processes import leads  # loads Lightning
 
@@ -96,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     equal = True
     with ending():
         for file in map(find_record, options.records):
-            repeated = repeat(file, options.out, data_dir, options.threads)
+            repeated = repeat(file, options.out, data_dir, options.threads, options.trust)
             if leads():
                 equal &= _report(file, read_record(file), repeated)
     if not equal:
@@ -106,18 +120,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _report(path: Path, recorded: Record, repeated: Record) -> bool:
     """Print the figures side by side; returns whether all are equal."""
     width = max(len(name) for name in recorded.test)
-    print(f"{path}\n{'':{width}}  recorded  here")
+    print(f"{printable(str(path))}\n{'':{width}}  recorded  here")
     for name, value in sorted(recorded.test.items()):
-        print(f"{name:{width}}  {value:.6f}  {repeated.test[name]:.6f}")
+        print(f"{name:{width}}  {value:.6f}  {repeated.test.get(name, nan):.6f}")
     differing = differences(recorded, repeated)
     print("equal in every figure of every epoch" if not differing else "not equal:")
     for line in differing:
-        print(f"  {line}")
+        print(f"  {printable(line)}")
     others = other_versions(recorded, repeated)
     if others:
         print("in use here and then:")
     for line in others:
-        print(f"  {line}")
+        print(f"  {printable(line)}")
     return not differing
 
 
@@ -136,6 +150,14 @@ def _parser() -> argparse.ArgumentParser:
         "--data-dir", type=Path, metavar="FOLDER", help=f"of the data files (default: {DATA_DIR})"
     )
     parser.add_argument("--threads", type=int, help="of the CPU (default: as recorded)")
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="CLASS",
+        help="that a record may name besides those of uniseq, lightning, torch.optim and "
+        "torchmetrics, such as mine.Loss; once for each. Its file is loaded and run",
+    )
     return parser
 
 

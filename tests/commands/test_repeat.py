@@ -1,6 +1,7 @@
 """A record is enough to repeat its run."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -52,12 +53,12 @@ def test_a_record_with_a_former_key_repeats(recorded):
 def test_other_figures_are_named_and_the_status_is_1(recorded, tmp_path, capsys):
     _, record = recorded
     epochs = [record.epochs[0], record.epochs[1] | {"train/loss": 0.0}]
-    test = record.test | {"masked/HR@10": 2.0}
+    test = record.test | {"masked/HR@10": 1.0}
     older = record.environment | {"packages": record.environment["packages"] | {"torch": "0.4"}}
     write_record(tmp_path, replace(record, epochs=epochs, test=test, environment=older))
     said = failure([tmp_path, "--out", tmp_path / "runs"], capsys).out
     assert "not equal:" in said
-    assert f"test masked/HR@10: 2.0 recorded, {record.test['masked/HR@10']} here" in said
+    assert f"test masked/HR@10: 1.0 recorded, {record.test['masked/HR@10']} here" in said
     assert "training differs from epoch 2 on" in said
     assert "torch 0.4 recorded, " in said
 
@@ -82,6 +83,32 @@ def test_what_cannot_be_repeated_is_one_line(recorded, tmp_path, capsys):
     assert "is of a run that is failed" in refused(status="failed")
     unknown = record.config | {"loss": record.config["loss"] | {"gamma": 1}}
     assert "loss.gamma: there is no such key" in refused(config=unknown)
+
+
+def test_a_class_of_ones_own_is_trusted_by_name_and_its_file_is_shown(
+    recorded, tmp_path, capsys, monkeypatch
+):
+    _, record = recorded
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    loss = (
+        "from pathlib import Path\nfrom uniseq.losses.bce import BCELoss\n"
+        "Path('proof').touch()\nclass Loss(BCELoss): ..."
+    )
+    (tmp_path / "beside_it.py").write_text(loss)
+    config = record.config | {"loss": {"_target_": "beside_it.Loss"}}
+    write_record(tmp_path, replace(record, config=config))
+    error = failure([tmp_path, "--out", "runs"], capsys).err
+    assert error.startswith("error: loss._target_: beside_it.Loss is of none of uniseq, lightning")
+    assert f"it would load {tmp_path / 'beside_it.py'}" in error
+    assert "--trust beside_it.Loss" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "proof").exists()
+    assert "beside_it" not in sys.modules
+    said = failure([tmp_path, "--out", "runs", "--trust", "beside_it.Loss"], capsys)
+    assert f"trusted: beside_it.Loss, from {tmp_path / 'beside_it.py'}" in said.err
+    assert "not equal:" in said.out  # it is another loss than the recorded one
+    assert (tmp_path / "proof").exists()
 
 
 def test_what_belongs_to_a_machine_is_set_anew(recorded, tmp_path):

@@ -159,9 +159,9 @@ def mutant(content, chance):
     return content
 
 
-def test_of_a_thousand_mutants_each_is_read_or_refused_in_one_line(tmp_path):
+def test_of_many_mutants_each_is_read_or_refused_in_one_line(tmp_path):
     chance, refused = random.Random(0), 0
-    for _ in range(1000):
+    for _ in range(400):
         file = written(tmp_path, mutant(copy.deepcopy(CONTENT), chance))
         try:
             read_record(file)
@@ -169,7 +169,7 @@ def test_of_a_thousand_mutants_each_is_read_or_refused_in_one_line(tmp_path):
             refused += 1
             assert str(error).startswith(f"{file}: ")
             assert "\n" not in str(error)
-    assert 400 < refused < 1000
+    assert 150 < refused < 400
 
 
 def test_a_long_record_is_read_in_no_time(tmp_path):

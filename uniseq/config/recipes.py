@@ -1,7 +1,7 @@
 """Recipes from configs: of a command line, of a composed config, of a recorded run."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.build import build
 from uniseq.config.check import check_config, takes_argument
+from uniseq.config.trust import check_trust
 from uniseq.errors import ConfigError
 from uniseq.ranking.gains import DEFAULT
 from uniseq.records.identity import current_config
@@ -122,40 +123,52 @@ def _logger(node: Any) -> Callable[[str], Any]:
     return in_folder
 
 
-def recorded_recipe(config: Mapping[str, Any], data_dir: str | None, **here: Any) -> Recipe:
+def recorded_recipe(
+    config: Mapping[str, Any], data_dir: str | None, trust: Collection[str] = (), **here: Any
+) -> Recipe:
     """The recipe of a recorded config, with what belongs to a machine set anew.
 
     Args:
         config: of a record.
         data_dir: folder of the data files here; None downloads them.
+        trust: classes that it may name besides those of uniseq, Lightning, torch.optim and
+            torchmetrics.
         here: other keys of the config that cannot change a result.
 
     Raises:
-        UniseqError: when it does not fit this version.
+        UniseqError: when it does not fit this version, or names what is not trusted; nothing of
+            that is imported.
     """
     machine = {"data_dir": data_dir, "results_dir": "runs", "ckpt_path": None, **here}
-    cfg = OmegaConf.create({**current_config(config), **machine})
-    if "data_dir" in cfg.dataset.source:
-        cfg.dataset.source.data_dir = data_dir
-    return recipe(cfg)
+    kept = {**current_config(config), **machine}
+    source = kept["dataset"].get("source")
+    if isinstance(source, Mapping) and "data_dir" in source:
+        kept["dataset"] = {**kept["dataset"], "source": {**source, "data_dir": data_dir}}
+    recorded = {key: value for key, value in kept.items() if key not in machine}
+    check_trust({**recorded, "dataset": config["dataset"]}, trust)
+    return recipe(OmegaConf.create(kept))
 
 
-def load(folder: str | Path, data_dir: str | Path | None = None) -> "FinishedRun":
+def load(
+    folder: str | Path, data_dir: str | Path | None = None, trust: Collection[str] = ()
+) -> "FinishedRun":
     """A finished run: its model at the tested epoch, its data, config, record and ids.
 
     Args:
         folder: that it was trained into, which holds record.json and checkpoints.
         data_dir: folder of the data files; ``UNISEQ_DATA_DIR`` unless given.
+        trust: names of classes that its config may name besides those of uniseq, Lightning,
+            torch.optim and torchmetrics, such as ``("mine.Loss",)``: they are imported and called.
 
     Raises:
         DataError: when it is no finished run, its checkpoint is gone or damaged, or the data here
             are others.
-        UniseqError: when its config does not fit this version.
+        UniseqError: when its config does not fit this version, or names what is not trusted.
     """
     from uniseq.training.finished import finished_run
 
     path = find_record(Path(folder))
     record = read_finished(path)
     place = os.environ.get(DATA_DIR) if data_dir is None else str(data_dir)
-    made = recorded_recipe(record.config, place, threads=None, logger={})
+    made = recorded_recipe(record.config, place, trust, threads=None, logger={})
     return finished_run(made, record, path)

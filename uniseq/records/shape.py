@@ -6,9 +6,9 @@ rely on its types, on figures that are figures, and on names that lead nowhere e
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from uniseq.records.names import single_part
 from uniseq.records.record import Record
@@ -70,6 +70,8 @@ def _ranked_by(config: dict[str, Any]) -> dict[str, Any]:
     for key in ("ranking", "dataset", "backbone"):
         if not isinstance(config.get(key), dict):
             raise ValueError(f"{key} must be a group of keys")
+    if "_target_" not in config["backbone"]:
+        raise ValueError("backbone._target_ must be the name of a class")
     ranking = config["ranking"]
     if ranking.get("history") not in ("masked", "unmasked"):
         raise ValueError("ranking.history must be masked or unmasked")
@@ -87,7 +89,7 @@ class Group(BaseModel):
 
 
 Count = Annotated[int, Field(ge=0, lt=2**40)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-1e100, le=1e100, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 Part = Annotated[str, AfterValidator(single_part)]
 Numbers = Annotated[dict[str, Number], AfterValidator(_rates)]
@@ -119,6 +121,12 @@ class Histogram(Group):
     high: Number
     counts: Annotated[list[Count], Field(min_length=1, max_length=100_000)]
 
+    @model_validator(mode="after")
+    def _has_pairs(self) -> Self:
+        if not self.low < self.high or not sum(self.counts):
+            raise ValueError("its bins must lie between low and high, and hold a pair")
+        return self
+
 
 class Cosine(Group):
     """Cosines of pairs."""
@@ -134,6 +142,12 @@ class Spread(Group):
     cosine: Cosine | None
     uniformity: Number | None
 
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if (self.cosine is None) is not (self.uniformity is None):
+            raise ValueError("cosine and uniformity are both there or both null")
+        return self
+
 
 class Measurement(Group):
     """One moment of the sphere."""
@@ -144,10 +158,17 @@ class Measurement(Group):
     items: Spread
 
 
+class Seconds(Group):
+    """What an epoch took."""
+
+    train: Amount
+    validation: Amount
+
+
 class Timings(Group):
     """Seconds and memory."""
 
-    epochs: list[dict[str, Amount]] = []
+    epochs: list[Seconds] = []
     wall_s: Amount = 0
     peak_memory_mb: Amount = 0
 

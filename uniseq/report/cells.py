@@ -213,7 +213,7 @@ def _mean(table: Table, name: str, runs: Sequence[Entry], printed: dict[str, flo
     values = [run.record.test[name] for run in runs]
     _, metric = history_and_metric(name)
     average, capped = mean(values), any(run.capped for run in runs)
-    comparable = metric in printed and table.is_like_printed(name) and not capped
+    comparable = printed.get(metric) and table.is_like_printed(name) and not capped
     return Mean(
         mean=average,
         std=stdev(values) if len(values) > 1 else None,

@@ -23,7 +23,7 @@ def told(section: Section) -> str | None:
         return None
     counted, stands = [], []
     for group, part in table.groups.items():
-        cells = [cell for panel in table.panels for cell in _compared(section, panel, group)]
+        cells = [cell for panel in table.panels for cell in _compared(section, panel, group, hit)]
         if not cells:
             continue
         nearer = sum(_nearer(cell, hit, gain) == table.printed_history for cell in cells)
@@ -52,9 +52,9 @@ def told(section: Section) -> str | None:
     return text
 
 
-def _compared(section: Section, panel: str, group: str) -> Iterator[Cell]:
+def _compared(section: Section, panel: str, group: str, hit: str) -> Iterator[Cell]:
     for cell in section.rows(panel, group):
-        if cell.runs and cell.printed and not cell.capped:
+        if cell.runs and cell.printed.get(hit) and not cell.capped:
             yield cell
 
 

@@ -1,22 +1,12 @@
 """Table files: YAML of a table each, checked as it is read."""
 
-import re
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from uniseq.errors import DataError
 from uniseq.report.tables import Table
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as Hydra does; to YAML 1.1 it is a text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+from uniseq.report.yaml_files import read_yaml
 
 
 def read_tables(folder: Path) -> list[Table]:
@@ -35,12 +25,11 @@ def read_tables(folder: Path) -> list[Table]:
 
 def _read(file: Path) -> Table:
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-        return Table(name=file.stem, **content)
+        return Table(name=file.stem, **read_yaml(file))
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
         problem = fault["msg"].removeprefix("Value error, ")
         raise DataError(file, f"{where + ': ' if where else ''}{problem}") from error
-    except (OSError, TypeError, yaml.YAMLError) as error:
+    except TypeError as error:
         raise DataError(file, f"is no table: {' '.join(str(error).split())}") from error

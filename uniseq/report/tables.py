@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from uniseq.records.identity import current_config, first_name
+from uniseq.records.names import single_part
 from uniseq.report.claims import Claim
 
 CONVENTIONS = ("masked", "unmasked")
@@ -17,12 +18,18 @@ Key = tuple[str, str, str]
 
 def _only_not(conditions: dict[str, Any]) -> dict[str, Any]:
     for key, wanted in conditions.items():
-        if isinstance(wanted, dict) and set(wanted) != {"not"}:
-            raise ValueError(f"{key}: a value, a list of values or {{not: …}}, not {wanted}")
+        held = wanted["not"] if isinstance(wanted, dict) and set(wanted) == {"not"} else wanted
+        values = held if isinstance(held, list) else [held]
+        if any(isinstance(value, dict | list) for value in values):
+            raise ValueError(f"{key}: a value, a list of values or {{not: …}}, not {wanted!r:.200}")
     return conditions
 
 
 Conditions = Annotated[dict[str, Any], AfterValidator(_only_not)]
+# Of files, too: a key that climbs would lead out of the report's folder.
+Name = Annotated[str, AfterValidator(single_part)]
+Metric = Annotated[str, Field(pattern=r"^[\w-]+@[1-9][0-9]{0,8}$")]
+Printed = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Part(BaseModel):
@@ -82,17 +89,17 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: Name
     title: str
     paper: Paper | None = None
     source: str = ""
-    metrics: list[str] = Field(min_length=1)
+    metrics: list[Metric] = Field(min_length=1)
     conditions: Conditions
     free: list[str] | None = None
-    panels: dict[str, Part] = Field(min_length=1)
-    groups: dict[str, Part] = Field(min_length=1)
-    rows: dict[str, Part] = Field(min_length=1)
-    printed: dict[str, dict[str, dict[str, list[float] | None]]] = {}
+    panels: dict[Name, Part] = Field(min_length=1)
+    groups: dict[Name, Part] = Field(min_length=1)
+    rows: dict[Name, Part] = Field(min_length=1)
+    printed: dict[str, dict[str, dict[str, list[Printed] | None]]] = {}
     printed_history: Literal["masked", "unmasked"] | None = None
     ours: str | None = None
     baselines: list[str] | None = None

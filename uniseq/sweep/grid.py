@@ -28,7 +28,7 @@ def sweep(request: SweepRequest) -> list[float | None]:
     root = request.results_folder()
     title = str(request.config.hydra.runtime.choices.get("experiment") or "sweep")
     ids = hashlib.sha256(" ".join(each.id for each in plan.runs).encode()).hexdigest()[:8]
-    keep_plan(root, f"{title}-{ids}", title, sys.argv[1:], plan.runs)
+    keep_plan(root, f"{title.replace('/', '-')}-{ids}", title, sys.argv[1:], plan.runs)
     for line in plan.left_out:
         print(f"left out: {line}")
     runs = Runs(root)

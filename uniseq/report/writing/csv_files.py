@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import Any
 
+from uniseq.errors import printable
 from uniseq.report.cells import Mean
 from uniseq.report.contents import Report, Section
 from uniseq.report.tables import CONVENTIONS, history_and_metric
 from uniseq.report.writing.columns import Printed, Records, State, Value, columns_of
 from uniseq.report.writing.layout import lay_out
 
+FORMULA = ("=", "+", "-", "@")
 PLACE = ("panel", "group", "row", "history", "metric")
 CLAIMS = (
     "claim",
@@ -146,9 +148,17 @@ def _known(value: float) -> float | None:
     return None if isnan(value) else value
 
 
+def _cell(value: Any) -> Any:
+    """A text that no spreadsheet takes for a formula; numbers stand as they are."""
+    if not isinstance(value, str):
+        return value
+    value = printable(value)
+    return f"'{value}" if value.lstrip().startswith(FORMULA) else value
+
+
 def _text(columns: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({key: _cell(value) for key, value in line.items()} for line in lines)
     return text.getvalue()

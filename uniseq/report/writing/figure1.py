@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uniseq.errors import DataError, UniseqError
+from uniseq.errors import DataError, UniseqError, printable
 from uniseq.formatting import so_many_epochs
 from uniseq.records.record import Record
 
@@ -85,7 +85,7 @@ def draw_figure1(
         axes.grid(alpha=0.3)
         # Below: a peak may stand anywhere in the panel.
         axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14))
-    name = curves[0].record.dataset["name"]
+    name = _plain(curves[0].record.dataset.get("name", "no data"))
     figure.suptitle(f"{name}: performance, and how embeddings spread over the unit sphere")
     pictures = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
     stem.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +99,12 @@ def draw_figure1(
 _SHOWN = {"masked": "not recommended", "unmasked": "recommended too"}
 
 
+def _plain(text: str) -> str:
+    """Words that are drawn as they stand: matplotlib takes dollars for formulas."""
+    text = printable(text).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text  # which a legend would leave out
+
+
 def _check_labels(curves: Sequence[Curve]) -> None:
     labels = [curve.label for curve in curves]
     double = {label for label in labels if labels.count(label) > 1}
@@ -106,7 +112,7 @@ def _check_labels(curves: Sequence[Curve]) -> None:
         raise UniseqError(
             f"two runs are called {min(double)}: tell them apart with --labels, one for each record"
         )
-    names = {curve.record.dataset["name"]: curve.where for curve in curves}
+    names = {curve.record.dataset.get("name", "no data"): curve.where for curve in curves}
     if len(names) > 1:
         (first, where), (second, other) = list(names.items())[:2]
         raise UniseqError(
@@ -163,7 +169,7 @@ def _draw_performance(axes: Any, curve: Curve, name: str, epoch: int, colour: st
             f"{', '.join(known)}",
         )
     epochs, values = [int(row["epoch"]) for row in rows], [row[name] for row in rows]
-    axes.plot(epochs, values, color=colour, label=curve.label)
+    axes.plot(epochs, values, color=colour, label=_plain(curve.label))
     if epoch in epochs:  # others have no validation, or were not finished
         axes.plot(epoch, values[epochs.index(epoch)], "o", color=colour)
 
@@ -211,7 +217,7 @@ def _draw_cosines(axes: Any, curve: Curve, entry: dict[str, Any], kind: str, col
     values, edges = density(curve, entry, kind)
     mean, uniformity = entry[kind]["cosine"]["mean"], entry[kind]["uniformity"]
     figures = f"mean {mean:.3f}, uniformity {uniformity:.2f}"
-    label = f"{curve.label}\n{figures.replace('-', '−')}"
+    label = f"{_plain(curve.label)}\n{figures.replace('-', '−')}"
     axes.stairs(values, edges, color=colour, fill=True, alpha=0.15)
     axes.stairs(values, edges, color=colour, label=label)
 

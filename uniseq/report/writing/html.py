@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from uniseq import formatting as text
+from uniseq.errors import printable
 from uniseq.report.cells import Mean
 from uniseq.report.contents import MARKS, Report, Section, marks
 from uniseq.report.convention import told
@@ -30,6 +31,7 @@ def page(report: Report) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     for write in (
         *(text.metric, text.signed, text.probability),
@@ -56,6 +58,13 @@ def page(report: Report) -> str:
         uses=report.cells_by_record(),
         sections=[_view(section) for section in report.sections],
     )
+
+
+def _visible(value: Any) -> Any:
+    """A text without what is not to be seen; the page's own markup has none."""
+    if type(value) is not str:
+        return value
+    return "\n".join(map(printable, value.split("\n")))
 
 
 def _is(kind: type) -> Callable[[object], bool]:

@@ -1,7 +1,9 @@
 """LaTeX of a table, a float for each panel; needs booktabs, graphicx and xcolor."""
 
+import re
 from collections.abc import Iterator, Sequence
 
+from uniseq.errors import printable
 from uniseq.formatting import metric, sentence, setting
 from uniseq.report.cells import Mean
 from uniseq.report.contents import BROKEN, CAPPED, CHANGED, MARKS, Section, marks
@@ -12,6 +14,8 @@ from uniseq.report.writing.wording import BOLD
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
+    "[": "{[}",  # a caption has an argument in brackets
+    "]": "{]}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "β": r"$\beta$",
@@ -36,7 +40,12 @@ CHOSEN = " Of several settings the one with the better validation figure: {setti
 
 def escape(text: str) -> str:
     """Text that LaTeX sets as it stands."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    return "".join(_SPECIAL.get(character, character) for character in printable(text))
+
+
+def _label(name: str) -> str:
+    """A name that may stand in a label."""
+    return re.sub(r"[^\w.:-]", "-", name)
 
 
 def latex_table(section: Section) -> str:
@@ -45,7 +54,7 @@ def latex_table(section: Section) -> str:
     A comment at the top says what it needs. LaTeX numbers tables itself.
     """
     panels = [panel for panel in lay_out(section) if not section.nothing_run(panel.key)]
-    head = f"% {section.table.title}\n% \\usepackage{{booktabs,graphicx,xcolor}}\n"
+    head = f"% {printable(section.table.title)}\n% \\usepackage{{booktabs,graphicx,xcolor}}\n"
     return head + "\n".join(_panel(section, panel) for panel in panels)
 
 
@@ -58,7 +67,7 @@ def _panel(section: Section, panel: Panel) -> str:
         r"\begin{table*}",
         r"\centering\small\setlength{\tabcolsep}{4pt}",
         rf"\caption[{caption}]{{{caption}{_footnotes(section, panel.key)}}}",
-        rf"\label{{tab:{table.name}-{panel.key}}}",
+        rf"\label{{tab:{_label(f'{table.name}-{panel.key}')}}}",
         # No wider than the text.
         r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * len(places)}}}",

@@ -1,9 +1,19 @@
 """Markdown of the report, in one file."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
-from uniseq.formatting import duration, metric, probability, sentence, setting, signed
+from uniseq.errors import printable
+from uniseq.formatting import (
+    duration,
+    metric,
+    probability,
+    sentence,
+    setting,
+    signed,
+)
 from uniseq.report.cells import Mean
 from uniseq.report.contents import MARKS, Report, Section, marks
 from uniseq.report.convention import told
@@ -28,6 +38,10 @@ from uniseq.report.writing.wording import (
     summary,
 )
 
+SPECIAL = "\\|*_`<["
+# At the start of a line they begin a heading, a quotation or a list.
+BLOCKS = ("#", ">", "+", "-", "=", "~")
+
 
 def markdown(report: Report, pictures: Sequence[str]) -> str:
     """All of it, with links to the records.
@@ -39,16 +53,30 @@ def markdown(report: Report, pictures: Sequence[str]) -> str:
     parts = ["# Report", summary(report), *_unreadable(report), *_claims(report), *HOW]
     for section in report.sections:
         parts += _section(report, section)
-    parts += [f"![{name}]({name})" for name in pictures]
+    parts += [f"![{_alternative(name)}]({quote(name)})" for name in pictures]
     parts += ["## Time", *_costs(report)]
     return "\n\n".join(parts) + "\n"
 
 
 def escape(text: str) -> str:
     """Text that neither ends a table's cell nor marks anything up."""
-    for character in "\\|*_`<[":
+    text = printable(text)
+    for character in SPECIAL:
         text = text.replace(character, f"\\{character}")
-    return text
+    return f"\\{text}" if text.startswith(BLOCKS) else text
+
+
+def code(text: str) -> str:
+    """Text in a code span, which nothing in it can end."""
+    text = printable(text)
+    if "`" not in text:
+        return f"`{text}`"
+    fence = "`" * (1 + max(map(len, re.findall("`+", text))))
+    return f"{fence} {text} {fence}"
+
+
+def _alternative(name: str) -> str:
+    return re.sub(r"([\\\[\]])", r"\\\1", printable(name))
 
 
 def grid(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -74,7 +102,7 @@ def _section(report: Report, section: Section) -> list[str]:
         sizes = section.data_sizes(panel.key)
         parts += [f"**{escape(panel.label)}**: {sizes}."] if sizes else []
         parts.append(_panel(report, panel))
-        parts += [sentence(line) for line in section.untrained_above(panel.key)]
+        parts += [escape(sentence(line)) for line in section.untrained_above(panel.key)]
     used = "".join(marks(cell) for cell in section.cells.values())
     parts += [f"{mark} {words}." for mark, words in MARKS.items() if mark in used]
     if section.notes:
@@ -83,11 +111,11 @@ def _section(report: Report, section: Section) -> list[str]:
         parts += ["### Claims", *_evidence(report, section)]
     if section.comparisons:
         parts += [f"### {BEATEN}", TESTS, _comparisons(report, section)]
-        parts += [f"Not run: {'; '.join(section.untested)}."] if section.untested else []
+        parts += [f"Not run: {escape('; '.join(section.untested))}."] if section.untested else []
     parts += _settings(report, section)
     commands = [report.command(cell) for cell in section.cells.values() if cell.runs]
     if commands:
-        text = "\n".join(f"    {command}" for command in commands)
+        text = "\n".join(f"    {printable(command)}" for command in commands)
         parts += ["### Repeat a cell", REPEAT, text]
     return parts
 
@@ -95,6 +123,7 @@ def _section(report: Report, section: Section) -> list[str]:
 def _panel(report: Report, panel: Panel) -> str:
     places = panel.places("markdown")
     head = [panel.label, *(f"{place.side} {place.heading}".strip() for place in places)]
+    head = [escape(word) for word in head]
     rows = [
         (escape(f"{group.label} · {row.label}") + row.marks, row)
         for group in panel.groups
@@ -173,7 +202,8 @@ def _evidence(report: Report, section: Section) -> list[str]:
 def _settings(report: Report, section: Section) -> list[str]:
     """What all runs have in common, and what was tried where more than one setting was."""
     shared = [
-        f"- {escape(name)}: `{setting(values)}`" for name, values in section.common_settings.items()
+        f"- {escape(name)}: {code(setting(values))}"
+        for name, values in section.common_settings.items()
     ]
     parts = [f"### {SHARED}", "\n".join(shared)] if shared else []
     varied = [
@@ -201,15 +231,17 @@ def _settings(report: Report, section: Section) -> list[str]:
 
 def _may_vary(chosen: Mapping[str, Sequence[Any]], free: Sequence[str]) -> Iterator[str]:
     for key, values in chosen.items():
-        yield f"`{key}` of {escape(', '.join(map(str, values)))}"
+        yield f"{code(key)} of {escape(', '.join(map(str, values)))}"
     if free:
-        yield ", ".join(f"any `{key}`" for key in free)
+        yield ", ".join(f"any {code(key)}" for key in free)
 
 
 def _comparisons(report: Report, section: Section) -> str:
     metrics = section.table.metrics
     head = ["", "history", "best trained baseline", "seeds", "settings"]
-    head += [word for metric in metrics for word in (f"Δ {metric}", "95 %", "p, Holm", "test")]
+    head += [
+        word for metric in metrics for word in (escape(f"Δ {metric}"), "95 %", "p, Holm", "test")
+    ]
     rows = [
         _comparison(report, section, comparison, history)
         for comparison in section.comparisons
@@ -226,7 +258,7 @@ def _comparison(
     ours, other = comparison.ours, comparison.baseline
     where = section.group_label(*ours.key[:2])
     named = table.rows[other.key[2]].label if other else ""
-    row = [where, history, escape(named + comparison.gap)]
+    row = [escape(where), history, escape(named + comparison.gap)]
     row += [f"{len(ours.runs)}, {len(other.runs)}" if other else str(len(ours.runs))]
     row += [f"{ours.settings}, {other.settings}" if other else str(ours.settings)]
     if comparison.problem is not None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from uniseq.errors import printable
+
 WIDTH, HEIGHT = 340, 220
 LEFT, RIGHT, TOP, BOTTOM = 40, 14, 10, 34
+LEAST = 1e-12  # that an axis is made for; one's own metrics may be negative
 COLOURS = 8  # that the style sheet has
 
 
@@ -54,7 +57,8 @@ class Chart:
 
     def svg(self) -> Markup:
         """The picture; the title is its description."""
-        top = max((max(line.y, default=0.0) for line in self.lines), default=0.0) or 1.0
+        top = max((max(line.y, default=0.0) for line in self.lines), default=0.0)
+        top = top if top > LEAST else 1.0
         steps = _round_steps(top)
         top = max(top * 1.02, steps[-1])
         span = (self.high - self.low) or 1.0
@@ -67,7 +71,7 @@ class Chart:
 
         parts = [
             f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-            f'aria-label="{escape(f"{self.title}: {self.y} by {self.x}")}">'
+            f'aria-label="{_words(f"{self.title}: {self.y} by {self.x}")}">'
         ]
         for step in steps:
             y = up(step)
@@ -82,18 +86,22 @@ class Chart:
             )
         parts.append(
             f'<text class="axis middle" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 4}">'
-            f"{escape(self.x)}</text>"
+            f"{_words(self.x)}</text>"
         )
         for line in self.lines:
             points = [f"{across(x):.1f} {up(y):.1f}" for x, y in zip(line.x, line.y, strict=True)]
             style = "reference" if line.colour is None else f"line c{line.colour % COLOURS}"
-            title = f"<title>{escape(line.label)}</title>"
+            title = f"<title>{_words(line.label)}</title>"
             parts.append(f'<path class="{style}" d="M{"L".join(points)}">{title}</path>')
             if line.dot is not None:
                 left, height = points[line.dot].split()
                 dot = f'cx="{left}" cy="{height}" r="3"'
                 parts.append(f'<circle class="{style}" {dot}>{title}</circle>')
         return Markup("".join([*parts, "</svg>"]))  # its words are escaped
+
+
+def _words(text: str) -> Markup:
+    return escape(printable(text))
 
 
 def _round_steps(top: float, count: int = 4) -> list[float]:
