@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning_utilities.core.rank_zero import rank_zero_only
 
-from uniseq.errors import ConfigError
+from uniseq.errors import ConfigError, DataError
 from uniseq.records.store import write_atomically
 
 
@@ -28,8 +28,24 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 def steps_of(checkpoint: Path) -> int:
     """How many training steps lie before it."""
-    whole = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
-    return int(whole["global_step"])
+    return int(read_checkpoint(checkpoint)["global_step"])
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A run's checkpoint, its tensors mapped and not read.
+
+    Raises:
+        DataError: when it is damaged, or no checkpoint of a run.
+    """
+    try:
+        whole = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except Exception as error:  # a file of any kind makes torch raise an error of any kind
+        cause = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(path, f"is damaged, or no checkpoint: {cause}") from error
+    parts = ("global_step", "state_dict", "callbacks")
+    if not isinstance(whole, dict) or not all(part in whole for part in parts):
+        raise DataError(path, "is no checkpoint of a run; name a run's last.ckpt")
+    return whole
 
 
 class LastCheckpoint(ModelCheckpoint):

@@ -32,7 +32,7 @@ class EpochLog(Callback):
     @property
     def state_key(self) -> str:
         """The class's first name, under which checkpoints keep its state."""
-        return "History"
+        return STATE_KEY
 
     @classmethod
     def of(cls, trainer: Trainer) -> "EpochLog":
@@ -87,19 +87,35 @@ class EpochLog(Callback):
         Raises:
             ConfigError: when that run had another config; more or fewer epochs are allowed.
         """
-        differing = _differing(state_dict["identity"], self.identity)
-        differing.discard("trainer.max_epochs")
-        if differing:
-            raise ConfigError(
-                "ckpt_path",
-                "the checkpoint is of a run with another config; it differs in "
-                f"{', '.join(sorted(differing))}: start without ckpt_path, or repeat its settings",
-            )
+        require_same(state_dict["identity"], self.identity)
         self.epochs = list(state_dict["epochs"])
         self.seconds = list(state_dict["seconds"])
         # A checkpoint of a former version has only the epochs' own.
         trained = sum(sum(parts.values()) for parts in self.seconds)
         self.earlier = state_dict.get("elapsed", trained)
+
+
+STATE_KEY = "History"
+
+
+def require_same(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise unless a checkpoint's config is that of the run which is to go on from it.
+
+    Args:
+        before: identity of the config in the checkpoint.
+        now: identity of the run's.
+
+    Raises:
+        ConfigError: naming the keys that differ; more or fewer epochs are allowed.
+    """
+    differing = _differing(before, now)
+    differing.discard("trainer.max_epochs")
+    if differing:
+        raise ConfigError(
+            "ckpt_path",
+            "the checkpoint is of a run with another config; it differs in "
+            f"{', '.join(sorted(differing))}: start without ckpt_path, or repeat its settings",
+        )
 
 
 def _differing(a: Any, b: Any, path: str = "") -> set[str]:
