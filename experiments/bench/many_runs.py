@@ -38,7 +38,10 @@ def sweep(seeds: range, processes: int, overrides: list[str]) -> dict[str, float
             env=os.environ | dict.fromkeys(VARIABLES, "1"),
         )
         wall = time.perf_counter() - began
-        records = [json.loads(path.read_text(encoding="utf-8")) for path in Path(folder).glob("*/record.json")]
+        records = [
+            json.loads(path.read_text(encoding="utf-8"))
+            for path in Path(folder).glob("*/record.json")
+        ]
     if len(records) != len(seeds) or any(record["status"] != "finished" for record in records):
         raise SystemExit(f"error: {len(records)} of {len(seeds)} runs left a record of success")
     return {"wall_s": wall, "runs_s": sum(record["timings"]["wall_s"] for record in records)}

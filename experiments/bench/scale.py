@@ -195,7 +195,11 @@ def measure(stage: str, times: int, threads: int) -> Figures:
 
 def read(path: Path) -> list[Figures]:
     """The stages measured so far."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if path.exists()
+        else []
+    )
 
 
 def draw(found: list[Figures], path: Path) -> None:

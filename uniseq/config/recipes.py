@@ -1,5 +1,6 @@
 """Recipes from configs: of a command line, of a composed config, of a recorded run."""
 
+import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
@@ -10,10 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniseq.config.build import build
 from uniseq.config.check import check_config, takes_argument
+from uniseq.config.targets import load as load_target
 from uniseq.config.trust import check_trust
 from uniseq.errors import ConfigError
 from uniseq.ranking.gains import DEFAULT
-from uniseq.records.identity import current_config
+from uniseq.records.identity import current_config, current_name
 from uniseq.records.store import find_record, read_finished
 from uniseq.training.nodes import make
 from uniseq.training.parts import Items, Ranking, Recipe
@@ -67,6 +69,8 @@ def try_out(cfg: DictConfig) -> Recipe:
     Raises:
         UniseqError: one line a fault.
     """
+    from uniseq.training.start import require_start
+
     tried = recipe(cfg)
     tried.ranking.gains()
     for part in ("backbone", "similarity", "loss", "dataset"):
@@ -75,7 +79,24 @@ def try_out(cfg: DictConfig) -> Recipe:
         if each is not None:
             make(each)
     _try_optimizer(tried)
+    _try_loggers(tried)
+    if tried.ckpt_path is not None:
+        require_start(Path(tried.ckpt_path), tried.config)
     return tried
+
+
+def _try_loggers(tried: Recipe) -> None:
+    """Let W&B ask for what it lacks now: made, a logger would begin its run."""
+    for name, node in _several(tried.config["logger"]):
+        kind = load_target(current_name(node["_target_"]))
+        if any(each.__name__ == "WandbLogger" for each in inspect.getmro(kind)):
+            from uniseq.loggers.wandb import require_account
+
+            try:
+                require_account(offline=bool(node.get("offline", False)))
+            except ConfigError as fault:
+                whole = "_target_" in tried.config["logger"]
+                raise fault.under("logger" if whole else f"logger.{name}") from fault
 
 
 def _try_optimizer(tried: Recipe) -> None:
@@ -106,7 +127,7 @@ def _maker(node: Any) -> Any:
     return lambda *arguments: build(node)(*arguments)
 
 
-def _several(logger: DictConfig) -> Iterable[tuple[str, Any]]:
+def _several(logger: Any) -> Iterable[tuple[str, Any]]:
     """One logger, or several by name."""
     if "_target_" in logger:
         return [("logger", logger)]

@@ -1,11 +1,17 @@
 """W&B logger: epochs as the axis of its charts, histograms, one run through interruptions."""
 
+import inspect
+import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
+
+from uniseq.errors import ConfigError
+from uniseq.loggers.guard import report
 
 
 class WandbLogger(LightningWandbLogger):
@@ -70,4 +76,49 @@ def end_run(failed: bool) -> None:
     """End the W&B run, if there is one, so that the next run of a sweep gets its own."""
     wandb = sys.modules.get("wandb")
     if wandb is not None and wandb.run is not None:
-        wandb.finish(exit_code=int(failed))
+        try:
+            wandb.finish(exit_code=int(failed))
+        except Exception as error:  # its service is gone, say; the record is written by now
+            report("WandbLogger", error)
+
+
+def require_account(offline: bool = False) -> None:
+    """Raise unless W&B is installed and, online, has an account to log to.
+
+    Args:
+        offline: whether the run is kept on the disk, which needs no account.
+
+    Raises:
+        ConfigError: named within the logger.
+    """
+    if find_spec("wandb") is None:
+        raise ConfigError("_target_", "needs W&B: pip install 'uniseq-rec[wandb]'")
+    if offline or os.environ.get("WANDB_MODE", "online") not in ("online", "run"):
+        return
+    import wandb
+
+    if "prompt" not in inspect.signature(wandb.login).parameters:
+        return  # a former release would ask at the terminal
+    try:
+        known = wandb.login(prompt=False, verify=False)
+    except Exception as error:  # a key of the wrong form
+        raise ConfigError("offline", f"W&B refuses its key: {_first_line(error)}") from error
+    if not known:
+        raise ConfigError(
+            "offline",
+            "false needs an account: log in with `wandb login`, set WANDB_API_KEY, or leave it "
+            "true and upload later with `wandb sync`",
+        )
+
+
+def ignore_run_id() -> None:
+    """In a sweep leave out ``WANDB_RUN_ID``, which would make all its runs one, and say so."""
+    if os.environ.pop("WANDB_RUN_ID", None):
+        print(
+            "WANDB_RUN_ID is left out: each run of a sweep has a W&B run of its own",
+            file=sys.stderr,
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

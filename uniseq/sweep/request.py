@@ -93,6 +93,9 @@ def sweep_request(
             f"was started by {os.environ['WORLD_SIZE']} processes at once, such as torchrun's: "
             "start one process, and let hydra/launcher start the others",
         )
+    from uniseq.loggers.wandb import ignore_run_id  # here, as it loads Lightning
+
+    ignore_run_id()
     return SweepRequest(
         arguments,
         config,

@@ -79,9 +79,11 @@ def train(
     finally:
         record.timings["wall_s"] += time.perf_counter() - began
         record.timings["peak_memory_mb"] = peak_memory_mb()
-        end_run(failed=record.status in ("failed", "interrupted"))
-        if leads():
-            write_record(folder, record)
+        try:
+            if leads():
+                write_record(folder, record)
+        finally:  # a logger that dies now takes no figure with it
+            end_run(failed=record.status in ("failed", "interrupted"))
     if leads():
         draw_curve(record, folder / "curve.png")
     return record
@@ -98,15 +100,19 @@ def _train(
     """Make the parts, fit and test; the record is filled as far as the run comes."""
     import torch
 
+    from uniseq.loggers.guard import guard
     from uniseq.losses.base import reads_owned
     from uniseq.ranking.ranks import join_ranks
     from uniseq.training.callbacks.epoch_log import EpochLog
     from uniseq.training.processes import leads, share_of
+    from uniseq.training.start import require_start
     from uniseq.training.trainer import begin_logging, make_fit, test_figures
 
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     record.environment["threads"] = torch.get_num_threads()
+    if recipe.ckpt_path is not None and resume is None:
+        require_start(Path(recipe.ckpt_path), recipe.config)
     data = recipe.data
     record.dataset = _facts(data)
     module = recipe.model()
@@ -118,12 +124,14 @@ def _train(
     fit = make_fit(recipe, folder, start, [log, *([] if watch is None else [watch]), *watchers])
     share = share_of(fit.trainer, data.batch_size, recipe.threads, in_sweep)
     record.environment["processes"] = fit.trainer.world_size
+    deaths = guard(fit.trainer)
     record.environment["loggers"] = begin_logging(fit.trainer.loggers, record.config, resume)
     try:
         training = data.train_dataloader(owned=reads_owned(module.loss), share=share)
         validation = data.val_dataloader(share)
         fit.trainer.fit(module, training, validation, ckpt_path=start, weights_only=True)
     finally:
+        record.environment["loggers_died"] = deaths
         record.epochs = log.epochs
         record.timings["epochs"] = log.seconds
         record.timings["wall_s"] = log.earlier

@@ -98,7 +98,7 @@ def begin_logging(
 ) -> list[dict[str, Any]]:
     """Let each logger go on, or begin, with the config; says which they are, for the record."""
     steps = None if resume is None else steps_of(resume)
-    for logger in loggers:
+    for logger in loggers:  # this very list: one that dies is taken out of the trainer's
         if steps is not None and isinstance(logger, Resumes):
             logger.resume(steps)
         if isinstance(logger, TensorBoardLogger):

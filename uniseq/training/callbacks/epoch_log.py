@@ -42,7 +42,7 @@ class EpochLog(Callback):
     @property
     def state_key(self) -> str:
         """The class's first name, under which checkpoints keep its state."""
-        return "History"
+        return STATE_KEY
 
     @classmethod
     def of(cls, trainer: Trainer) -> "EpochLog":
@@ -147,14 +147,7 @@ class EpochLog(Callback):
 
     def _compare(self, state_dict: dict[str, Any]) -> None:
         """Refuse the state of another run; more or fewer epochs are allowed."""
-        differing = _differing(state_dict["identity"], self.identity)
-        differing.discard("trainer.max_epochs")
-        if differing:
-            raise ConfigError(
-                "ckpt_path",
-                "the checkpoint is of a run with another config; it differs in "
-                f"{', '.join(sorted(differing))}: start without ckpt_path, or repeat its settings",
-            )
+        require_same(state_dict["identity"], self.identity)
         # A checkpoint of a former version tells neither.
         edited = _differing(state_dict.get("own_code", self.code), self.code)
         if edited:
@@ -170,6 +163,29 @@ class EpochLog(Callback):
                 f"the checkpoint is of a run on data {before}, here they are {self.fingerprint}: "
                 "name the folder of the same files with data_dir, or start without ckpt_path",
             )
+
+
+STATE_KEY = "History"
+
+
+def require_same(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise unless a checkpoint's config is that of the run which is to go on from it.
+
+    Args:
+        before: identity of the config in the checkpoint.
+        now: identity of the run's.
+
+    Raises:
+        ConfigError: naming the keys that differ; more or fewer epochs are allowed.
+    """
+    differing = _differing(before, now)
+    differing.discard("trainer.max_epochs")
+    if differing:
+        raise ConfigError(
+            "ckpt_path",
+            "the checkpoint is of a run with another config; it differs in "
+            f"{', '.join(sorted(differing))}: start without ckpt_path, or repeat its settings",
+        )
 
 
 def _differing(a: Any, b: Any, path: str = "") -> set[str]:
