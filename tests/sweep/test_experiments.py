@@ -14,7 +14,8 @@ from uniseq.errors import ConfigError, UniseqError
 from uniseq.records.identity import hash_config, identity
 from uniseq.records.store import RECORD, read_record
 from uniseq.report.__main__ import TABLES
-from uniseq.report.tables import matches, read_tables
+from uniseq.report.table_files import read_tables
+from uniseq.report.tables import matches
 from uniseq.sweep.plan import Planner
 
 EXPERIMENTS = conf_dir() / "experiment"
