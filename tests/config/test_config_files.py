@@ -72,8 +72,12 @@ def test_group_files_and_package_modules_have_the_same_names(group):
     package = {"backbone": "backbones", "loss": "losses"}[group]
     parts = {"base", "gaussian", "__init__"}
     modules = {p.stem for p in (Path(CONF).parent / "uniseq" / package).glob("*.py")} - parts
-    files = {path.stem for path in (CONF / group).glob("*.yaml")} - {"custom"}
-    assert modules == files
+    paths = [path for path in (CONF / group).glob("*.yaml") if path.stem != "custom"]
+    files = {path.stem: OmegaConf.load(path) for path in paths}
+    # A choice without a class of its own is a setting of the one that it stands on.
+    settings = {name for name, content in files.items() if "_target_" not in content}
+    assert files.keys() - settings == modules
+    assert {files[name].defaults[0] for name in settings} <= modules
 
 
 HELD = ("backbone", "loss", "rec", "similarity", "dataset", "sphere", "scheduler")

@@ -1,5 +1,6 @@
 """The experiments of the paper: what each of them plans, and that its kinds of runs train."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -7,19 +8,24 @@ import pytest
 from tests.config_runs import composed, run
 from tests.sweep.requests import requested
 from uniseq.config.check import check_config
+from uniseq.config.paths import conf_dir
+from uniseq.config.recipes import recorded_recipe
 from uniseq.errors import ConfigError, UniseqError
 from uniseq.records.identity import hash_config, identity
 from uniseq.records.store import RECORD, read_record
 from uniseq.report.__main__ import TABLES
-from uniseq.report.tables import matches, read_tables
+from uniseq.report.table_files import read_tables
+from uniseq.report.tables import matches
 from uniseq.sweep.plan import Planner
 
+EXPERIMENTS = conf_dir() / "experiment"
 RESULTS = Path(__file__).parents[2] / "experiments" / "results"
 
 UNIFORM = "uniseq.losses.uniform.UniformityLoss"
 PAPER_GRID = 3 * 3 * 3 * 3 * 4
 
 
+@cache  # a plan composes each of its runs
 def plan(*arguments):
     """The plan of a command line, with a tiny synthetic data set in place of the benchmarks."""
     return Planner(requested(*arguments)).plan()
@@ -35,6 +41,42 @@ def test_table_3_is_one_objective_under_five_weights():
     assert names[0] == "synthetic_sasrec_uniform_cosine_seed0_beta0.05"
     assert f"name={names[0]}" in found.runs[0].overrides
     assert len(set(names)) == 5
+
+
+def test_table_3_has_a_sweep_under_equation_4_to_the_letter():
+    found = plan("experiment=table3_literal", "dataset=synthetic")
+    assert [run.config["loss"]["beta"] for run in found.runs] == [0.1, 0.05, 0.01]
+    assert {run.config["loss"]["pairs"] for run in found.runs} == {"literal"}
+    separate = {run.id for run in plan("experiment=table3", "dataset=synthetic").runs}
+    assert not separate & {run.id for run in found.runs}
+
+
+def test_both_starts_of_the_items_the_former_of_which_is_done_already():
+    found = plan("experiment=items_start", "dataset=synthetic").runs
+    ids = {
+        (run.config["loss"]["_target_"] == UNIFORM, run.config["items"]["std"]): run.id
+        for run in found
+    }
+    assert ids.keys() == {(False, 0.02), (False, 0.1), (True, 0.02), (True, 0.1)}
+    table2 = {run.id for run in plan("experiment=table2", "dataset=synthetic").runs}
+    assert table2 & set(ids.values()) == {ids[False, 0.02], ids[True, 0.02]}
+
+
+def test_gru4rec_s_layouts_and_caser_s_windows_are_settings_with_names():
+    found = plan("experiment=gru4rec_layouts", "dataset=synthetic").runs
+    shapes = {tuple(run.config["backbone"][key] for key in ("dim", "layers")) for run in found}
+    places = [run.config["backbone"]["dropout_at"] for run in found]
+    rates = [run.config["optimizer"]["lr"] for run in found]
+    assert shapes == {(128, 1)}
+    assert places == [["input"]] * 2 + [["input", "between", "output"]] * 2
+    assert rates == [3e-4, 1e-3] * 2
+    names = [run.name for run in found]
+    assert names[0] == "synthetic_gru4rec128_uniform_cosine_seed0_dropout_at-input_lr0.0003"
+    windows = plan("dataset=synthetic", "backbone=caser,caser50").runs
+    assert [run.config["backbone"]["length"] for run in windows] == [5, 50]
+    (same,) = plan("dataset=synthetic", "backbone=caser", "backbone.length=50").runs
+    assert same.id == windows[1].id
+    assert windows[1].name == "synthetic_caser50_uniform_cosine_seed0"
 
 
 def test_a_name_shows_the_values_that_vary_and_no_others():
@@ -147,6 +189,9 @@ def test_a_command_of_today_has_the_hash_of_the_record_that_it_made(folder, chos
     record = read_record(RESULTS / folder / RECORD)
     config = check_config(composed([f"dataset={folder.partition('_')[0]}", *chosen]))
     assert hash_config(identity(config)) == record.config_hash
+    again = recorded_recipe(record.config, None)
+    assert again.config_hash == record.config_hash
+    assert set(again.config["backbone"]) == set(config["backbone"])
 
 
 def test_an_experiment_is_narrowed_and_varied_on_the_command_line():
@@ -197,6 +242,15 @@ def test_what_is_not_to_be_left_out_stops_the_sweep():
         plan("loss.beta=.1,-1")
     with pytest.raises(ConfigError, match=r"loss\.beta: has no end"):
         plan("loss.beta=interval(0, 1)")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")))
+def test_the_last_run_of_each_experiment_trains(name, tmp_path):
+    last = plan(f"experiment={name}", "dataset=synthetic").runs[-1]
+    chosen = [each for each in last.overrides if not each.startswith(("hydra", "results_dir"))]
+    record = run(tmp_path, *chosen, "trainer=smoke")
+    assert record.status == "finished"
+    assert 0 <= record.test["masked/HR@10"] <= 1
 
 
 @pytest.mark.parametrize("name", ["rec_hom", "rec_het", "hom_het", "unnormalised"])
