@@ -212,6 +212,15 @@ def test_all_that_the_paper_prints_stands_in_the_tables():
         ({"baselines": ["yours"]}, "there is no row 'yours': choose from ours, base, other"),
         ({"ours": "mine"}, "there is no row 'mine': choose from ours, base, other"),
         ({"claims": [{"kind": "beats", "text": "x", "winner": "y"}]}, "there is no row 'y'"),
+        (
+            {
+                "claims": [
+                    {"kind": "group_order", "text": "x", "row": "ours", "groups": ["net", "x"]}
+                ]
+            },
+            "there is no group 'x': choose from net",
+        ),
+        ({"claims": [{"kind": "rises_as_spread", "text": "x", "row": "y"}]}, "there is no row 'y'"),
         ({"claims": [{"kind": "wins", "text": "x"}]}, "beats"),
         ({"conditions": {"ranking.history": "masked"}}, "conditions must fix ranking.monitor"),
         ({"printed": {"one": {"net": {"nobody": [1, 2]}}}}, "printed.one.net.nobody is no cell"),

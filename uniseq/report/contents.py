@@ -12,7 +12,8 @@ from uniseq.errors import DataError, UniseqError
 from uniseq.report.cells import Cell, fill
 from uniseq.report.entries import Entry, by_dotted_key, read_entries, setting_of
 from uniseq.report.judging.comparisons import Comparison, comparisons
-from uniseq.report.judging.verdicts import Verdict, verdicts
+from uniseq.report.judging.judge import verdicts
+from uniseq.report.judging.verdicts import Verdict
 from uniseq.report.tables import Key, Paper, Table, history_and_metric, matches
 
 CAPPED, BROKEN, CHANGED = "†", "‡", "§"
@@ -56,7 +57,9 @@ class Section:
         return any(cell.printed for key, cell in self.cells.items() if key[0] == panel)
 
     def group_label(self, panel: str, group: str) -> str:
-        """Data set and backbone in words."""
+        """Data set and backbone in words; the data set alone where no backbone is named."""
+        if not group:
+            return self.table.panels[panel].label
         return f"{self.table.panels[panel].label} · {self.table.groups[group].label}"
 
     @property
