@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from uniseq.errors import DataError, UniseqError
+from uniseq.records.identity import current_config
 from uniseq.report.cells import Cell, fill
 from uniseq.report.entries import Entry, by_dotted_key, read_entries, setting_of
 from uniseq.report.judging.comparisons import Comparison, comparisons
@@ -180,7 +181,7 @@ def gather(folder: Path, out: Path, tables: Sequence[Table]) -> Report:
     runs, unreadable = read_entries(folder)
     if not runs and not unreadable:
         raise UniseqError(f"{folder}: has no record.json below it: name the folder of the runs")
-    known = set().union(*(by_dotted_key(run.record.config) for run in runs))
+    known = set().union(*(by_dotted_key(current_config(run.record.config)) for run in runs))
     return Report(folder, out, runs, unreadable, [_section(table, runs, known) for table in tables])
 
 
