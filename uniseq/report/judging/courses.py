@@ -4,7 +4,7 @@ A course is one run's, or the mean of several, and no test of users speaks of it
 the sign alone, and the verdict says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -45,42 +45,63 @@ def judge_course(
     rows: Mapping[str, Cell],
 ) -> Verdict:
     """Whether such a claim held in one panel and group, under one convention."""
-    labels = {row: part.label for row, part in table.rows.items()}
     course = _course(rows.get(claim.row))
-    gap = f"{labels[claim.row]} with sphere=watch"
     if course is None:
-        return Verdict(claim, *place, history, 0, not_run=(gap,))
-    early, late = (so_many_epochs(epoch + 1) for epoch in (course.early, course.late))
-    when = f"after {early}, {{}} after {late}"
-    first, last = course.cosine(course.early), course.cosine(course.late)
-    cosines = f"{COSINE} {_plain(first)} {when.format(_plain(last))}"
+        return Verdict(claim, *place, history, 0, not_run=(_gap(table, claim.row),))
     seeds = len(course.runs)
     if isinstance(claim, ClustersEarly):
-        findings = [Finding(COSINE, claim.row, claim.row, (first, last), None, cosines)]
-        other = _course(rows.get(claim.than)) if claim.than else None
-        gaps: tuple[str, ...] = ()
-        if claim.than and (other is None or course.early != other.early):
-            gaps = (f"{labels[claim.than]} with sphere=watch",)
-        elif claim.than and other is not None:
-            theirs = other.cosine(course.early)
-            text = f"{_plain(first)} against {_plain(theirs)} ({labels[claim.than]}) after {early}"
-            findings.append(Finding(COSINE, claim.row, claim.than, (first, theirs), None, text))
+        findings, gaps = _clusters(table, claim, course, rows)
         return Verdict(claim, *place, history, seeds, tuple(findings), gaps, NO_TEST)
-    if last >= first:
-        spread = f"they did not spread: {cosines}"
-        return Verdict(claim, *place, history, seeds, untested=spread)
-    findings = []
-    for name in table.metrics:
-        one, two = (
-            course.figure(f"val/{history}/{name}", epoch) for epoch in (course.early, course.late)
-        )
-        if one is not None and two is not None:
-            text = f"validation {name} {metric(one)} {when.format(metric(two))}, {change(two, one)}"
-            findings.append(Finding(name, claim.row, claim.row, (two, one), None, text))
+    cosines = _between(course, *(_plain(course.cosine(at)) for at in (course.early, course.late)))
+    if course.cosine(course.late) >= course.cosine(course.early):
+        told = f"they did not spread: {COSINE} {cosines}"
+        return Verdict(claim, *place, history, seeds, untested=told)
+    findings = list(_rises(table, claim, course, history))
     if not findings:
-        return Verdict(claim, *place, history, 0, not_run=(f"{gap} and validation then",))
-    told = f"{NO_TEST}; {cosines}"
+        gaps = (f"{_gap(table, claim.row)} and validation then",)
+        return Verdict(claim, *place, history, 0, not_run=gaps)
+    told = f"{NO_TEST}; {COSINE} {cosines}"
     return Verdict(claim, *place, history, seeds, tuple(findings), (), told)
+
+
+def _clusters(
+    table: Table, claim: ClustersEarly, course: Course, rows: Mapping[str, Cell]
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """That they lie together early: more than late, and more than another row's so early."""
+    first, last = (course.cosine(epoch) for epoch in (course.early, course.late))
+    text = f"{COSINE} {_between(course, _plain(first), _plain(last))}"
+    findings = [Finding(COSINE, claim.row, claim.row, (first, last), None, text)]
+    if claim.than is None:
+        return findings, ()
+    other = _course(rows.get(claim.than))
+    if other is None or other.early != course.early:
+        return findings, (_gap(table, claim.than),)
+    theirs = other.cosine(course.early)
+    against = f"{_plain(theirs)} ({table.rows[claim.than].label})"
+    text = f"{_plain(first)} against {against} after {so_many_epochs(course.early + 1)}"
+    return [*findings, Finding(COSINE, claim.row, claim.than, (first, theirs), None, text)], ()
+
+
+def _rises(table: Table, claim: RisesAsSpread, course: Course, history: str) -> Iterator[Finding]:
+    """That validation figures are higher late than early, where there was a validation at both."""
+    for name in table.metrics:
+        column = f"val/{history}/{name}"
+        one, two = (course.figure(column, epoch) for epoch in (course.early, course.late))
+        if one is not None and two is not None:
+            figures = _between(course, metric(one), metric(two))
+            text = f"validation {name} {figures}, {change(two, one)}"
+            yield Finding(name, claim.row, claim.row, (two, one), None, text)
+
+
+def _between(course: Course, early: str, late: str) -> str:
+    """Two figures of a course, and when they were so."""
+    first, last = (so_many_epochs(epoch + 1) for epoch in (course.early, course.late))
+    return f"{early} after {first}, {late} after {last}"
+
+
+def _gap(table: Table, row: str) -> str:
+    """What was not run, where a row has no course."""
+    return f"{table.rows[row].label} with sphere=watch"
 
 
 def _course(cell: Cell | None) -> Course | None:
