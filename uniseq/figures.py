@@ -37,7 +37,18 @@ def _parser() -> argparse.ArgumentParser:
         "--labels", nargs="+", metavar="LABEL", help="in the legend; the runs' names otherwise"
     )
     figure1.add_argument(
-        "--epoch", type=int, help="whose cosines, from 0; the last that all measured otherwise"
+        "--epoch",
+        type=int,
+        nargs="+",
+        help="whose cosines, from 0; the first and the last that all measured otherwise",
+    )
+    figure1.add_argument(
+        "--beside",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="RECORD_OR_RUN_FOLDER",
+        help="runs for the first panel alone, such as one without normalisation; labelled last",
     )
     figure1.add_argument("--metric", help="such as HR@10; what the first run watched otherwise")
     figure1.add_argument(
@@ -58,14 +69,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _figure1(options: argparse.Namespace) -> list[Path]:
-    files = [find_record(path) for path in options.records]
+    files = [find_record(path) for path in (*options.records, *options.beside)]
     records = [_read(file) for file in files]
     labels = options.labels or [record.name for record in records]
     if len(labels) != len(records):
         raise UniseqError(
             f"--labels: {len(labels)} given for {len(records)} records; name each of them once"
         )
-    curves = [Curve(*each) for each in zip(files, labels, records, strict=True)]
+    measured = [number < len(options.records) for number in range(len(records))]
+    curves = [Curve(*each) for each in zip(files, labels, records, measured, strict=True)]
     return draw_figure1(curves, options.out, options.epoch, options.metric, options.history)
 
 

@@ -71,6 +71,29 @@ def test_epoch_metric_history_and_labels_are_chosen_and_bytes_repeat(runs, tmp_p
         assert first == second
 
 
+def test_a_run_beside_is_in_the_first_panel_alone_and_early_and_late_epochs_are_drawn(
+    runs, tmp_path
+):
+    folder, with_it, without = runs
+    write_record(tmp_path / "raw", replace(without, sphere=[]))
+    options = ("--beside", tmp_path / "raw", "--labels", "ours", "raw", "--out", tmp_path / "a")
+    main(["figure1", str(folder / "with"), *map(str, options)])
+    text = (tmp_path / "a.svg").read_text()
+    for part in (
+        "Cosines between histories after 1 and 3 epochs",
+        "ours, after 1 epoch",
+        "ours, after 3 epochs",
+        "raw",
+    ):
+        assert f"<!-- {part}" in text, part
+    assert "raw, after" not in text
+    for entry in with_it.sphere:
+        mean = f"mean {entry['histories']['cosine']['mean']:.3f}".replace("-", "−")
+        assert f"<!-- {mean}" in text or mean in text
+    main(["figure1", str(folder / "with"), "--epoch", "2", "0", "--out", str(tmp_path / "b")])
+    assert "after 1 and 3 epochs" in (tmp_path / "b.svg").read_text()
+
+
 def test_unusable_records_are_named_in_one_line(runs, tmp_path, capsys):
     folder, _, without = runs
     both = [folder / "with", folder / "without"]

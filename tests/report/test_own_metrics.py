@@ -11,8 +11,8 @@ from uniseq.report.build import build_report
 from uniseq.report.cells import fill
 from uniseq.report.entries import read_entries
 from uniseq.report.judging.comparisons import comparisons
+from uniseq.report.judging.judge import verdicts
 from uniseq.report.judging.significance import compare, gains, holm
-from uniseq.report.judging.verdicts import verdicts
 
 OURS, BASE = [1, 1, 2, 2, 50, 60, 3, 4], [30, 2, 30, 30, 30, 30, 10, 30]
 METRICS = ["HR@10", "MAP@10", "Mine@10"]

@@ -46,6 +46,21 @@ CELLS = [
     ("table1", None, (*UNIFORM, "+trainer.accumulate_grad_batches=2")),
     ("table1", None, (*UNIFORM, "optimizer.weight_decay=.1")),
     ("table1", None, (*UNIFORM, "scheduler=step")),
+    (
+        "table1",
+        "uniform",
+        (*UNIFORM, "items.std=.1", "backbone.std=.1", "backbone.unit_input=true"),
+    ),
+    ("table1", None, (*UNIFORM, "items.std=.3")),
+    (
+        "table1",
+        "bce",
+        ("loss=bce", "similarity=dot", "backbone=gru4rec", "backbone.dropout_at=[input]"),
+    ),
+    ("table2", "b_wide", ("loss=bce", "similarity=cosine", "items.std=.1")),
+    ("table2", "e_wide", (*UNIFORM, "items.std=.1", "backbone.std=.1")),
+    ("table2", None, (*UNIFORM, "backbone.unit_input=true")),
+    ("table3", None, (*UNIFORM, "items.std=.1")),
     ("table1", None, (*UNIFORM, "loss/rec=bpr")),
     ("table1", None, (*UNIFORM, "dataset.empty_history=true")),
     ("table1", None, (*UNIFORM, "dataset.eval_users=100")),
@@ -230,6 +245,15 @@ def test_all_that_the_paper_prints_stands_in_the_tables():
         ({"baselines": ["yours"]}, "there is no row 'yours': choose from ours, base, other"),
         ({"ours": "mine"}, "there is no row 'mine': choose from ours, base, other"),
         ({"claims": [{"kind": "beats", "text": "x", "winner": "y"}]}, "there is no row 'y'"),
+        (
+            {
+                "claims": [
+                    {"kind": "group_order", "text": "x", "row": "ours", "groups": ["net", "x"]}
+                ]
+            },
+            "there is no group 'x': choose from net",
+        ),
+        ({"claims": [{"kind": "rises_as_spread", "text": "x", "row": "y"}]}, "there is no row 'y'"),
         ({"claims": [{"kind": "wins", "text": "x"}]}, "beats"),
         ({"conditions": {"ranking.history": "masked"}}, "conditions must fix ranking.monitor"),
         ({"printed": {"one": {"net": {"nobody": [1, 2]}}}}, "printed.one.net.nobody is no cell"),

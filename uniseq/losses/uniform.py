@@ -24,12 +24,14 @@ class UniformityLoss(nn.Module):
     The pair terms always see unit vectors. Under the dot product the score keeps the raw vectors
     and only the regularisers see normalised copies (row g of the paper's Table 2).
 
-    What the paper leaves open and ``pairs`` decides:
+    What L_hom sums over is decided by ``pairs``:
 
     - ``separate``: unordered pairs x ≠ y within the histories, within the positives and within
-      the negatives, each apart.
+      the negatives, each apart. No reading of Eq. 4, as it leaves out the pairs of a positive and a
+      negative; the first author's public code has it.
     - ``literal``: Eq. 4 to the letter: ordered pairs, x = y included, within the histories and
-      within the item set D_I of positives and negatives together.
+      within the item set D_I of positives and negatives together. At the same β it has twice the
+      weight on histories and about four times on items.
 
     Args:
         rec: the recommendation loss, or None for the regularisers alone.

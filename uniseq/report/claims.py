@@ -1,6 +1,7 @@
 """Claims of a table, by kind: what each needs, and how its figures are judged."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -100,4 +101,99 @@ class LargestLoss(BaseModel):
         return f"of {metric(full)} remain {left}"
 
 
-Claim = Annotated[Beats | LargestLoss, Field(discriminator="kind")]
+class GroupOrder(BaseModel):
+    """Of several groups, such as backbones, each is better than the next under one row.
+
+    Args:
+        text: the claim in words.
+        row: that they are compared under.
+        groups: the best first.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["group_order"]
+    text: str
+    row: str
+    groups: list[str] = Field(min_length=2)
+
+    @property
+    def needed(self) -> list[str]:
+        """The row without which nothing can be said."""
+        return [self.row]
+
+    def against(self, rows: Sequence[str]) -> list[str]:
+        """No other row."""
+        return []
+
+    def statements(self, run: Sequence[str]) -> list[Pair]:
+        """The better and the worse group of each comparison, of those that were run."""
+        groups = [group for group in self.groups if group in run]
+        return list(pairwise(groups))
+
+    def evidence(self, means: Means, decisive: Pair, labels: Labels) -> str:
+        """The figures that it rests on.
+
+        Args:
+            means: by group.
+            decisive: one of the statements.
+            labels: of the groups.
+        """
+        ours, theirs = (means[group] for group in decisive)
+        one, other = (labels[group] for group in decisive)
+        return f"{metric(ours)} ({one}) against {metric(theirs)} ({other}), {change(ours, theirs)}"
+
+
+class ClustersEarly(BaseModel):
+    """A row's histories lie together early in training, and less so late.
+
+    Args:
+        text: the claim in words.
+        row: whose.
+        than: a row whose histories lie less together so early; None for none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["clusters_early"]
+    text: str
+    row: str
+    than: str | None = None
+
+    @property
+    def needed(self) -> list[str]:
+        """The rows that it speaks of."""
+        return [self.row, *([self.than] if self.than else [])]
+
+    def against(self, rows: Sequence[str]) -> list[str]:
+        """No other row."""
+        return []
+
+
+class RisesAsSpread(BaseModel):
+    """A row's validation figures rise while its histories spread.
+
+    Args:
+        text: the claim in words.
+        row: whose.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["rises_as_spread"]
+    text: str
+    row: str
+
+    @property
+    def needed(self) -> list[str]:
+        """The row that it speaks of."""
+        return [self.row]
+
+    def against(self, rows: Sequence[str]) -> list[str]:
+        """No other row."""
+        return []
+
+
+Claim = Annotated[
+    Beats | LargestLoss | GroupOrder | ClustersEarly | RisesAsSpread, Field(discriminator="kind")
+]

@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from uniseq.errors import DataError, UniseqError
+from uniseq.records.identity import current_config
 from uniseq.report.cells import Cell, fill
 from uniseq.report.entries import Entry, by_dotted_key, read_entries, setting_of
 from uniseq.report.judging.comparisons import Comparison, comparisons
-from uniseq.report.judging.verdicts import Verdict, verdicts
+from uniseq.report.judging.judge import verdicts
+from uniseq.report.judging.verdicts import Verdict
 from uniseq.report.tables import Key, Paper, Table, history_and_metric, matches
 
 CAPPED, BROKEN, CHANGED = "†", "‡", "§"
@@ -56,7 +58,9 @@ class Section:
         return any(cell.printed for key, cell in self.cells.items() if key[0] == panel)
 
     def group_label(self, panel: str, group: str) -> str:
-        """Data set and backbone in words."""
+        """Data set and backbone in words; the data set alone where no backbone is named."""
+        if not group:
+            return self.table.panels[panel].label
         return f"{self.table.panels[panel].label} · {self.table.groups[group].label}"
 
     @property
@@ -177,7 +181,7 @@ def gather(folder: Path, out: Path, tables: Sequence[Table]) -> Report:
     runs, unreadable = read_entries(folder)
     if not runs and not unreadable:
         raise UniseqError(f"{folder}: has no record.json below it: name the folder of the runs")
-    known = set().union(*(by_dotted_key(run.record.config) for run in runs))
+    known = set().union(*(by_dotted_key(current_config(run.record.config)) for run in runs))
     return Report(folder, out, runs, unreadable, [_section(table, runs, known) for table in tables])
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from uniseq.records.identity import current_config, first_name
 from uniseq.records.names import single_part
-from uniseq.report.claims import Claim
+from uniseq.report.claims import Claim, GroupOrder
 
 CONVENTIONS = ("masked", "unmasked")
 WATCHED = ("ranking.history", "ranking.monitor")
@@ -211,6 +211,11 @@ class Table(BaseModel):
         named = [*self.figure1, *(self.baselines or []), *([self.ours] if self.ours else [])]
         for claim in self.claims:
             named += [*claim.needed, *claim.against(list(self.rows))]
+        for claim in self.claims:
+            for group in claim.groups if isinstance(claim, GroupOrder) else ():
+                if group not in self.groups:
+                    known = ", ".join(self.groups)
+                    raise ValueError(f"there is no group {group!r}: choose from {known}")
         for row in named:
             if row not in self.rows:
                 raise ValueError(f"there is no row {row!r}: choose from {', '.join(self.rows)}")

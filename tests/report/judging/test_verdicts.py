@@ -8,7 +8,8 @@ from scipy.stats import binomtest
 from tests.report.cases import on_disk, record, runs, table
 from uniseq.report.cells import fill
 from uniseq.report.entries import read_entries
-from uniseq.report.judging.verdicts import by_claim, verdicts
+from uniseq.report.judging.judge import verdicts
+from uniseq.report.judging.verdicts import by_claim
 from uniseq.report.tables import CONVENTIONS
 
 BEST = {"kind": "beats", "text": "best", "winner": "ours"}
@@ -162,6 +163,52 @@ def test_the_figures_stand_beside_the_verdict():
     assert "; not run: Other; not tested: " in few
     assert few.endswith("names no file of ranks: the run kept none")
     assert judged(BEST, base=0.3).evidence == "not run: Ours, β / Other"
+
+
+ORDER = {"kind": "group_order", "text": "order", "row": "ours", "groups": ["net", "web", "mesh"]}
+GROUPS = {
+    name: {"label": name.title(), "conditions": {"backbone._target_": f"a.{name.title()}"}}
+    for name in ("mesh", "net", "web")
+}
+
+
+def ordered(folder, **ranks):
+    """The verdict on the order of three groups, given by the ranks of their users."""
+    for group, found in ranks.items():
+        content = record("ours")
+        content.config["backbone"]["_target_"] = f"a.{group.title()}"
+        content.dataset["ranked_users"] = {"test": len(found)}
+        share = sum(rank <= 10 for rank in found) / len(found)
+        content.test = dict.fromkeys(content.test, share)
+        on_disk(folder / group, content, found)
+    ours = table(claims=[ORDER], groups=GROUPS, printed={})
+    cells = fill(ours, read_entries(folder)[0])
+    found = verdicts(ours, cells)
+    assert [(v.panel, v.group) for v in found] == [("one", ""), ("one", "")] + [("two", "")] * 2
+    shown = list(by_claim(ours, found))
+    assert [(group, len(panels)) for _, group, panels in shown] == [("", 2)]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "state"),
+    [
+        ({"net": 300, "web": 200, "mesh": 100}, "held"),
+        ({"net": 300, "web": 100, "mesh": 200}, "did not hold"),  # one step is enough
+        ({"net": 300, "web": 299, "mesh": 100}, "unclear"),
+        ({"net": 300, "web": 200}, "open"),
+        ({"net": 300, "mesh": 400}, "did not hold"),  # whatever the one between them gives
+        ({"web": 300}, "not run"),
+    ],
+)
+def test_an_order_of_groups_holds_where_each_step_does(tmp_path, counts, state):
+    ranks = {group: [1] * hits + [MISS] * (400 - hits) for group, hits in counts.items()}
+    found = ordered(tmp_path, **ranks)
+    assert found.state == state
+    if state == "did not hold" and "web" in counts:
+        assert "HR@10 .2500 (Web) against .5000 (Mesh), −50 %, p" in found.evidence
+    if state == "open":
+        assert "not run: Mesh" in found.evidence
 
 
 def test_a_claim_on_an_optional_row_goes_unsaid_where_nothing_was_run():

@@ -1,15 +1,11 @@
 """Verdicts on the claims of a table: whether they held here."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from uniseq.errors import DataError
 from uniseq.formatting import probability
-from uniseq.report.cells import Cell
-from uniseq.report.claims import Claim, Pair
-from uniseq.report.judging.paired import paired
-from uniseq.report.judging.significance import holm
-from uniseq.report.tables import CONVENTIONS, Key, Table
+from uniseq.report.claims import Claim, GroupOrder
+from uniseq.report.tables import Table
 
 HELD, FAILED, MIXED, OPEN, NOT_RUN = "held", "did not hold", "mixed", "open", "not run"
 UNCLEAR = "unclear"
@@ -32,8 +28,8 @@ class Finding:
 
     Args:
         metric: such as ``HR@10``.
-        better: the row that is said to be better.
-        worse: the row that it is held against.
+        better: the row that is said to be better; of a claim on the order of groups, the group.
+        worse: the row or group that it is held against.
         means: of the two.
         p: that chance alone makes such a difference, two-sided; None where it was not tested.
         evidence: the figures in words.
@@ -61,7 +57,7 @@ class Verdict:
     Args:
         claim: which.
         panel: the data set.
-        group: the backbone.
+        group: the backbone; empty for a claim on the order of all.
         history: ``masked`` or ``unmasked``.
         seeds: the fewest that a row of its comparisons has; 0 where nothing is compared.
         findings: by metric.
@@ -107,33 +103,6 @@ class Verdict:
         return "; ".join(told) or "nothing to compare with"
 
 
-def verdicts(table: Table, cells: Mapping[Key, Cell]) -> list[Verdict]:
-    """Each claim in each panel and group, the history masked and not.
-
-    A claim that a row is better than several others is shown by the largest p of them all, an
-    intersection-union test (Berger 1982); that it is not, by the smallest p of those that are
-    better, times how many there are. What decides is corrected over the table, by Holm's method.
-    """
-    judged = [
-        _judge(table, claim, (panel, group), history, cells)
-        for claim in table.claims
-        for panel in table.panels
-        for group in table.groups
-        for history in CONVENTIONS
-    ]
-    tested = [one.p for each in judged for one in each.findings if one.p is not None]
-    corrected = iter(holm(tested))
-    return [
-        replace(
-            each,
-            findings=tuple(
-                one if one.p is None else replace(one, p=next(corrected)) for one in each.findings
-            ),
-        )
-        for each in judged
-    ]
-
-
 def by_claim(
     table: Table, found: Sequence[Verdict]
 ) -> Iterator[tuple[Claim, str, list[list[Verdict]]]]:
@@ -145,7 +114,7 @@ def by_claim(
         owed = [row for row, part in table.rows.items() if not part.optional]
         named = [*claim.needed, *claim.against(owed)]
         waived = any(table.rows[row].optional for row in named)
-        for group in table.groups:
+        for group in places(table, claim):
             of_group = [one for one in found if (one.claim, one.group) == (claim, group)]
             if waived and all(one.state == NOT_RUN for one in of_group):
                 continue
@@ -153,48 +122,6 @@ def by_claim(
             yield claim, group, panels
 
 
-def _judge(
-    table: Table, claim: Claim, place: tuple[str, str], history: str, cells: Mapping[Key, Cell]
-) -> Verdict:
-    """One claim in one place, before the correction for how many there are."""
-    rows = {key[2]: cell for key, cell in cells.items() if key[:2] == place}
-    labels = {row: part.label for row, part in table.rows.items()}
-    run = {row for row, cell in rows.items() if cell.runs}
-    wanted = claim.against(list(rows))
-    others = [row for row in wanted if row in run]
-    gaps = tuple(labels[row] for row in dict.fromkeys([*claim.needed, *wanted]) if row not in run)
-    if not run.issuperset(claim.needed) or not others:
-        return Verdict(claim, *place, history, 0, not_run=gaps)
-    pairs = claim.statements(others)
-    findings, untested = [], None
-    for metric in table.metrics:
-        column = f"{history}/{metric}"
-        means = {row: rows[row].means[column].mean for row in run}
-        p: dict[Pair, float] | None = None
-        try:
-            p = {(one, other): paired(rows[one], rows[other], column).p for one, other in pairs}
-        except DataError as error:
-            untested = str(error)
-        pair, chance = _decisive(pairs, means, p)
-        text = f"{metric} {claim.evidence(means, pair, len(others) > 1, labels)}"
-        findings.append(Finding(metric, *pair, (means[pair[0]], means[pair[1]]), chance, text))
-    seeds = min(len(rows[row].runs) for pair in pairs for row in pair)
-    return Verdict(claim, *place, history, seeds, tuple(findings), gaps, untested)
-
-
-def _decisive(
-    pairs: Sequence[Pair], means: Mapping[str, float], p: Mapping[Pair, float] | None
-) -> tuple[Pair, float | None]:
-    """The comparison that decides whether all hold, and its p."""
-
-    def lead(pair: Pair) -> float:
-        return means[pair[0]] - means[pair[1]]
-
-    if p is None:
-        return min(pairs, key=lead), None
-    behind = [pair for pair in pairs if lead(pair) <= 0]
-    if behind:
-        pair = min(behind, key=lambda pair: (p[pair], lead(pair)))
-        return pair, min(1.0, p[pair] * len(pairs))
-    pair = max(pairs, key=lambda pair: (p[pair], -lead(pair)))
-    return pair, p[pair]
+def places(table: Table, claim: Claim) -> list[str]:
+    """The groups that a claim is judged in; one without a name for a claim on their order."""
+    return [""] if isinstance(claim, GroupOrder) else list(table.groups)

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from uniseq.errors import UniseqError
 from uniseq.formatting import so_many_epochs
 from uniseq.report.contents import Section
-from uniseq.report.writing.figure1 import Curve, common_epoch, density, measurement, uniform_density
+from uniseq.report.writing.figure1 import (
+    Curve,
+    common_epochs,
+    density,
+    measurement,
+    uniform_density,
+)
 from uniseq.report.writing.svg import Chart, Line
 
 
@@ -47,27 +53,35 @@ def _learning(section: Section, panel: str, group: str) -> Iterator[Chart]:
 
 
 def figure1_curves(section: Section, panel: str, group: str) -> list[Curve]:
-    """The first seed of each row that Figure 1 asks for and whose cosines were measured."""
+    """The first seed of each row that Figure 1 asks for, of those whose cosines were measured.
+
+    A row without such has its performance shown alone; where no row has, there is no figure.
+    """
     curves = []
     for cell in section.rows(panel, group):
-        measured = [run for run in cell.runs if run.record.sphere]
-        if measured and cell.key[2] in section.table.figure1:
+        if cell.runs and cell.key[2] in section.table.figure1:
+            run = next((run for run in cell.runs if run.record.sphere), cell.runs[0])
             label = section.table.rows[cell.key[2]].label
-            curves.append(Curve(measured[0].path, label, measured[0].record))
-    return curves
+            curves.append(Curve(run.path, label, run.record, bool(run.record.sphere)))
+    return curves if any(curve.cosines for curve in curves) else []
 
 
 def cosine_charts(section: Section) -> tuple[list[Chart], list[str]]:
-    """Densities of cosines, two charts a panel and group; and why some could not be drawn."""
+    """Densities of cosines, and why some could not be drawn.
+
+    Two charts a panel and group for the first epoch that all runs measured, two for the last.
+    """
     charts, problems = [], []
     for panel, group in _groups(section):
-        curves = figure1_curves(section, panel, group)
+        curves = [curve for curve in figure1_curves(section, panel, group) if curve.cosines]
         if not curves:
             continue
         try:
-            epoch = common_epoch(curves)
-            for kind in ("histories", "items"):
-                charts.append(_cosines(section, panel, group, curves, epoch, kind))
+            charts += [
+                _cosines(section, panel, group, curves, epoch, kind)
+                for epoch in common_epochs(curves)
+                for kind in ("histories", "items")
+            ]
         except UniseqError as error:
             problems.append(f"{section.group_label(panel, group)}: {error}")
     return charts, problems

@@ -22,26 +22,30 @@ class Curve:
         where: its record's file, for messages.
         label: in the legend.
         record: of the run.
+        cosines: whether its cosines are drawn; else it is in the first panel alone, as the
+            unnormalised model of the paper's figure.
     """
 
     where: Path
     label: str
     record: Record
+    cosines: bool = True
 
 
 def draw_figure1(
     curves: Sequence[Curve],
     stem: Path,
-    epoch: int | None = None,
+    epochs: Sequence[int] | None = None,
     metric: str | None = None,
     history: str | None = None,
 ) -> list[Path]:
     """Draw the three panels, as ``stem.png`` and ``stem.svg``.
 
     Args:
-        curves: the runs, at least one.
+        curves: the runs, at least one of them with its cosines.
         stem: of the pictures.
-        epoch: whose cosines are drawn, counted from 0; None for the last that all runs measured.
+        epochs: whose cosines are drawn, counted from 0; None for the first and the last that all
+            runs measured.
         metric: on the validation items; None for what early stopping of the first run watched.
         history: ``masked`` or ``unmasked``; None for what the first run watched.
 
@@ -55,27 +59,30 @@ def draw_figure1(
     from matplotlib.figure import Figure  # a figure without pyplot needs no display
 
     _check_labels(curves)
-    epoch = common_epoch(curves) if epoch is None else epoch
-    measured = [measurement(curve, epoch) for curve in curves]
+    spread = [(number, curve) for number, curve in enumerate(curves) if curve.cosines]
+    epochs = common_epochs([curve for _, curve in spread]) if epochs is None else epochs
+    measured = [measurement(curve, epoch) for _, curve in spread for epoch in epochs]
     watched = curves[0].record.config["ranking"]
     metric, history = metric or watched["monitor"], history or watched["history"]
 
-    figure = Figure(figsize=(13, 5 + 0.35 * len(curves)), layout="constrained")
+    figure = Figure(figsize=(13, 5 + 0.35 * max(len(curves), len(measured))), layout="constrained")
     performance, *spreads = figure.subplots(1, 3)
     for number, curve in enumerate(curves):
-        _draw_performance(performance, curve, f"val/{history}/{metric}", epoch, f"C{number}")
-    performance.plot([], [], "o", color="grey", label="epoch of the cosines at the right")
+        _draw_performance(performance, curve, f"val/{history}/{metric}", epochs, f"C{number}")
+    performance.plot([], [], "o", color="grey", label="epochs of the cosines at the right")
     performance.set_title(f"Validation {metric} by epoch")
     performance.set_xlabel("epoch, counted from 0")
     performance.set_ylabel(f"{metric}, items of the history {_SHOWN[history]}")
     performance.xaxis.get_major_locator().set_params(integer=True)
     performance.set_ylim(bottom=0)
     for axes, kind in zip(spreads, ("histories", "items"), strict=True):
-        for number, (curve, entry) in enumerate(zip(curves, measured, strict=True)):
-            _draw_cosines(axes, curve, entry, kind, f"C{number}")
+        for number, curve in spread:
+            for epoch in epochs:
+                style = "-" if epoch == max(epochs) else "--"
+                _draw_cosines(axes, curve, measurement(curve, epoch), kind, f"C{number}", style)
         for dim in sorted({entry["dim"] for entry in measured}):
             _draw_uniform(axes, dim)
-        axes.set_title(f"Cosines between {kind} after {so_many_epochs(epoch + 1)}")
+        axes.set_title(f"Cosines between {kind} after {in_words(epochs)}")
         axes.set_xlabel(f"cosine of a pair of {kind}")
         axes.set_ylabel("density of pairs, per unit of cosine")
         axes.set_xlim(-1, 1)
@@ -129,8 +136,15 @@ def _epochs(curve: Curve) -> set[int]:
     return measured
 
 
-def common_epoch(curves: Sequence[Curve]) -> int:
-    """The last epoch that all runs measured.
+def in_words(epochs: Sequence[int]) -> str:
+    """Epochs counted from 0 as so many that were trained: ``1 and 20 epochs``."""
+    *others, last = sorted(epoch + 1 for epoch in epochs)
+    before = f"{', '.join(map(str, others))} and " if others else ""
+    return before + so_many_epochs(last)
+
+
+def common_epochs(curves: Sequence[Curve]) -> list[int]:
+    """The first and the last epoch that all runs measured; one where they are the same.
 
     Raises:
         UniseqError: when there is none.
@@ -141,7 +155,7 @@ def common_epoch(curves: Sequence[Curve]) -> int:
         raise UniseqError(
             f"no epoch was measured in all records ({each}): train with the same sphere.epochs"
         )
-    return max(common)
+    return sorted({min(common), max(common)})
 
 
 def measurement(curve: Curve, epoch: int) -> dict[str, Any]:
@@ -158,7 +172,9 @@ def measurement(curve: Curve, epoch: int) -> dict[str, Any]:
     return next(entry for entry in curve.record.sphere if entry["epoch"] == epoch)
 
 
-def _draw_performance(axes: Any, curve: Curve, name: str, epoch: int, colour: str) -> None:
+def _draw_performance(
+    axes: Any, curve: Curve, name: str, measured: Sequence[int], colour: str
+) -> None:
     rows = [row for row in curve.record.epochs if name in row]
     if not rows:
         keys = {key for row in curve.record.epochs for key in row if key.startswith("val/")}
@@ -170,8 +186,9 @@ def _draw_performance(axes: Any, curve: Curve, name: str, epoch: int, colour: st
         )
     epochs, values = [int(row["epoch"]) for row in rows], [row[name] for row in rows]
     axes.plot(epochs, values, color=colour, label=_plain(curve.label))
-    if epoch in epochs:  # others have no validation, or were not finished
-        axes.plot(epoch, values[epochs.index(epoch)], "o", color=colour)
+    for epoch in measured if curve.cosines else ():
+        if epoch in epochs:  # others have no validation, or were not finished
+            axes.plot(epoch, values[epochs.index(epoch)], "o", color=colour)
 
 
 def density(
@@ -213,13 +230,17 @@ def uniform_density(dim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     return cosines, scale * (1 - cosines**2) ** ((dim - 3) / 2)
 
 
-def _draw_cosines(axes: Any, curve: Curve, entry: dict[str, Any], kind: str, colour: str) -> None:
+def _draw_cosines(
+    axes: Any, curve: Curve, entry: dict[str, Any], kind: str, colour: str, style: str = "-"
+) -> None:
     values, edges = density(curve, entry, kind)
     mean, uniformity = entry[kind]["cosine"]["mean"], entry[kind]["uniformity"]
     figures = f"mean {mean:.3f}, uniformity {uniformity:.2f}"
-    label = f"{_plain(curve.label)}\n{figures.replace('-', '−')}"
-    axes.stairs(values, edges, color=colour, fill=True, alpha=0.15)
-    axes.stairs(values, edges, color=colour, label=label)
+    after = so_many_epochs(entry["epoch"] + 1)
+    label = f"{_plain(curve.label)}, after {after}\n{figures.replace('-', '−')}"
+    if style == "-":
+        axes.stairs(values, edges, color=colour, fill=True, alpha=0.15)
+    axes.stairs(values, edges, color=colour, label=label, linestyle=style)
 
 
 def _draw_uniform(axes: Any, dim: int) -> None:

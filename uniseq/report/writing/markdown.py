@@ -169,7 +169,8 @@ def _claims(report: Report) -> list[str]:
         table = section.table
         rows = []
         for claim, group, panels in by_claim(table, section.verdicts):
-            backbone = f" ({table.groups[group].label})" if len(table.groups) > 1 else ""
+            named = group and len(table.groups) > 1
+            backbone = f" ({table.groups[group].label})" if named else ""
             states = [", ".join(_state(verdict) for verdict in each) for each in panels]
             rows.append([escape(claim.text + backbone), *states])
         head = [table.title.partition(":")[0], *(part.label for part in table.panels.values())]

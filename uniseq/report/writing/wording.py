@@ -27,6 +27,7 @@ CLAIMS = (
     f"{f'{CHANCE:g}'.lstrip('0')}, paired over users. To be better than several rows it must be so "
     "against each: the largest p counts; where some are above it, the smallest p of those, times "
     "the number of rows. What counts is corrected for all claims of the table by Holm's method. "
+    "What is said of the course of training is judged by the sign alone: users tell nothing of it. "
     f"Users vary in p, not seeds: {ONE_SEED} says that a row has one seed, and that another may "
     "tip a small difference."
 )
