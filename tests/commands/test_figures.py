@@ -122,7 +122,7 @@ def test_unusable_records_are_named_in_one_line(runs, tmp_path, capsys):
     other = changed("other", without, dataset={"name": "beauty"})
     assert "of one data set" in failure([both[0], other], capsys)
     entry = json.loads(json.dumps(without.sphere[0]))
-    entry["histories"]["cosine"] = None
+    entry["histories"] |= {"cosine": None, "uniformity": None}
     collapsed = changed("collapsed", without, sphere=[entry])
     assert "has no cosines of histories in epoch 0" in failure([collapsed], capsys)
     for content in ("[1]", '{"schema": 1, "status": "finished"}'):

@@ -20,7 +20,11 @@ def _only_not(conditions: dict[str, Any]) -> dict[str, Any]:
     for key, wanted in conditions.items():
         held = wanted["not"] if isinstance(wanted, dict) and set(wanted) == {"not"} else wanted
         values = held if isinstance(held, list) else [held]
-        if any(isinstance(value, dict | list) for value in values):
+        # Of a key whose value is a list itself, a list of lists.
+        each = [
+            item for value in values for item in (value if isinstance(value, list) else [value])
+        ]
+        if any(isinstance(item, dict | list) for item in each):
             raise ValueError(f"{key}: a value, a list of values or {{not: …}}, not {wanted!r:.200}")
     return conditions
 
