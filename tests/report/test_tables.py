@@ -36,9 +36,6 @@ CELLS = [
     ("table1", None, (*UNIFORM, "backbone=caser", "backbone.length=10")),
     ("table1", "uniform", (*UNIFORM, "backbone=caser50")),
     ("table1", "uniform", (*UNIFORM, "backbone=gru4rec128", "optimizer.lr=1e-3")),
-    ("table1", None, (*UNIFORM, "backbone=gru4rec", "backbone.dropout_at=[output]")),
-    ("table1", None, (*UNIFORM, "backbone.unit_input=true")),
-    ("table1", None, (*UNIFORM, "backbone.std=.1")),
     ("table1", "uniform", (*UNIFORM, "ranking.patience=21", "backbone.dim=128")),
     ("table1", None, (*UNIFORM, "ranking.patience=30")),
     ("table1", None, (*UNIFORM, "dataset.batch_size=512")),
@@ -98,19 +95,6 @@ def test_a_run_falls_into_the_one_cell_that_is_meant(name, row, overrides):
         and not ours.unlisted(key, setting_of(config))
     ]
     assert found == ([] if row is None else [("toys", row)])
-
-
-def test_a_condition_on_a_list_is_the_list_or_a_list_of_lists():
-    config = {"backbone": {"dropout_at": ["input", "output"]}}
-    for wanted, held in (
-        (["input", "output"], True),
-        ([["input"], ["input", "output"]], True),
-        ([None, ["input", "output"]], True),
-        ([["input"], ["output"]], False),
-        (["output", "input"], False),
-        ({"not": [["input", "output"]]}, False),
-    ):
-        assert matches(config, {"backbone.dropout_at": wanted}) is held, wanted
 
 
 def test_a_condition_on_a_later_key_takes_the_records_from_before_it():
