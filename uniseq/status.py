@@ -7,14 +7,14 @@ from pathlib import Path
 from rich.console import Console
 
 from uniseq.cli import ending
-from uniseq.errors import DataError
+from uniseq.errors import DataError, UniseqError
 from uniseq.records.folders import SWEEPS, Runs
 from uniseq.sweep.display import render
 from uniseq.sweep.survey import read_plan, survey
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line. Exit status 1, and one line, on a folder without sweeps."""
+    """The command line. Exit status 1, and a line a fault, where a sweep cannot be read."""
     parser = argparse.ArgumentParser(
         prog="python -m uniseq.status",
         description="Runs done, running, failed and waiting, the best so far and the time left, of "
@@ -27,9 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not plans:
             raise DataError(folder, "holds no sweep; name the results_dir of one")
         console = Console(markup=False, emoji=False)
+        faults = []
         for path in plans:
-            title, planned = read_plan(path)
+            try:
+                title, planned = read_plan(path)
+            except DataError as error:  # it does not hide the others
+                faults.append(str(error))
+                continue
             console.print(render(survey(Runs(folder), planned), title))
+        if faults:
+            raise UniseqError("\n".join(faults))
 
 
 if __name__ == "__main__":

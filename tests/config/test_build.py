@@ -1,6 +1,7 @@
 """What a node of the config may name, and what is built from it."""
 
 import functools
+import json
 import sys
 
 import pytest
@@ -267,3 +268,12 @@ def test_what_a_class_refuses_is_named_from_the_root_of_the_config():
 def test_a_node_out_of_its_config_needs_its_key():
     with pytest.raises(ValueError, match="at which key"):
         build(BCE)
+
+
+def test_a_list_stands_for_a_tuple_and_its_whole_numbers_for_floats():
+    for target in ("uniseq.embedding.rowwise_adam.RowwiseAdam", "torch.optim.Adam"):
+        cfg = composed([*TINY, f"optimizer._target_={target}", "+optimizer.betas=[0,.98]"])
+        plain = check_config(cfg)
+        assert json.dumps(plain["optimizer"]["betas"]) == "[0.0, 0.98]"
+        optimizer = build(cfg.optimizer)([nn.Parameter(torch.zeros(1))])
+        assert tuple(optimizer.defaults["betas"]) == (0, 0.98)

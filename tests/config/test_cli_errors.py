@@ -55,6 +55,12 @@ def command(tmp_path, monkeypatch, capsys):
         ("name=..", "error: name: '..' must be one part of a path"),
         (r"name='a\\b'", "error: name: 'a"),
         (f"name={'a' * 300}", "error: name: 'aaaa"),
+        (
+            "+optimizer.betas=[.9]",
+            "error: optimizer.betas: must be a list of 2: a number, a number, not [0.9]",
+        ),
+        ("+optimizer.betas=[.9,x]", "error: optimizer.betas: must be a list of 2: a number, a"),
+        ("+optimizer.betas=[.9,1]", "error: optimizer: Invalid beta parameter at index 1: 1"),
         ("seed=one", "error: seed: must be an integer, not 'one'"),
         ("backbone.heads=3", "error: backbone.heads: must divide dim: 16 is not divisible by 3"),
         ("loss.beta=-1", "error: loss.beta: must be 0 or more, not -1"),

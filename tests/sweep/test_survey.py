@@ -6,7 +6,7 @@ import pytest
 
 from tests.records.cases import CONFIG
 from uniseq import status
-from uniseq.records.folders import Run
+from uniseq.records.folders import Run, Runs
 from uniseq.records.record import Record
 from uniseq.records.store import write_record
 from uniseq.sweep.display import summary
@@ -126,3 +126,43 @@ def test_status_shows_errors_and_refuses_a_folder_without_sweeps(tmp_path, capsy
     with pytest.raises(SystemExit):
         status.main([str(tmp_path)])
     assert "a.json: is no plan of a sweep" in capsys.readouterr().err
+
+
+def test_status_shows_the_others_reads_alone_and_prints_nothing_that_moves_the_cursor(
+    tmp_path, capsys
+):
+    folder = tmp_path / ".sweeps"
+    folder.mkdir()
+    plans = {
+        "a": {"name": "x", "command": [], "runs": [{"id": "abc", "name": "../../run"}]},
+        "b": {"name": "x", "command": [], "runs": [{"id": "**/*", "name": "run"}]},
+        "c": {"name": "x", "command": [1], "runs": []},
+        "d": {"name": "[red]x\x1b[2J", "command": ["a=1"], "runs": [{"id": "abc", "name": "run"}]},
+        "e": {"name": "x", "command": [], "runs": [{"id": 3, "name": "run"}]},
+    }
+    for name, plan in plans.items():
+        (folder / f"{name}.json").write_text(json.dumps(plan))
+    record = of("failed", epochs=1)
+    record.error = {"type": "\x1b[31m", "message": "one\ntwo\x1b[0m"}
+    write_record(tmp_path / "run-abc", record)
+    (tmp_path / "other-abd").mkdir()
+    (tmp_path / "other-abd" / "record.json").write_text('{"schema": 1, "status": "running"}')
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as stop:
+        status.main([str(tmp_path)])
+    assert stop.value.code == 1
+    said = capsys.readouterr()
+    assert said.err.count("is no plan of a sweep") == said.err.count("\n") == 4
+    assert "\x1b" not in said.out + said.err
+    assert "[red]x\\x1b[2J" in said.out
+    assert "1 failed" in said.out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_record_that_says_running_is_unreadable_and_no_run_that_is_waited_for(tmp_path):
+    folder = tmp_path / "run-abc"
+    folder.mkdir()
+    (folder / "record.json").write_text('{"schema": 1, "status": "running"}')
+    found = survey(Runs(tmp_path), [PlannedRun("abc", "run")])
+    assert [run.state for run in found.runs] == ["unreadable"]
+    assert "record.json: is not a record" in found.runs[0].fault

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from uniseq.config.kinds import SPECIAL, admitted, element, kind_at
+from uniseq.config.kinds import SPECIAL, admitted, as_floats, element, kind_at
 from uniseq.config.protocols import parameter_hints
 from uniseq.errors import ConfigError
 
@@ -60,7 +60,8 @@ def _built(node: Any, path: str, annotation: Any, extra: Mapping[str, Any]) -> A
             continue
         if each == "???":
             raise ConfigError(f"{path}.{key}", "is not set; give it a value")
-        arguments[key] = _built(each, f"{path}.{key}", hints.get(key), {})
+        made = _built(each, f"{path}.{key}", hints.get(key), {})
+        arguments[key] = as_floats(made, hints.get(key)) if isinstance(made, list) else made
     arguments.update(extra)
     if is_partial:
         return partial(target, **arguments)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import json
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import SchemaError
 
-from uniseq.config.kinds import SPECIAL, UNIONS, admitted, element, kind_at
+from uniseq.config.kinds import SPECIAL, UNIONS, admitted, as_floats, element, kind_at
 from uniseq.config.protocols import parameter_hints
 from uniseq.config.schema import RunConfig
 from uniseq.config.targets import load
@@ -199,8 +200,7 @@ def _check_arguments(
         elif value == "???":
             yield ConfigError(where, "is not set; give it a value")
         elif key in hints and not _holds_node(value):
-            if type(value) is int and _is_float(hints[key]):
-                given[key] = float(value)  # 0 and 0.0 are one setting, with one hash
+            given[key] = value = as_floats(value, hints[key])
             problem = _type_problem(value, hints[key])
             if problem:
                 yield ConfigError(where, problem)
@@ -223,12 +223,6 @@ def _holds_node(value: Any) -> bool:
     return isinstance(value, list) and any(map(_holds_node, value))
 
 
-def _is_float(hint: Any) -> bool:
-    """Whether a number of this type is a float and no integer."""
-    kinds = typing.get_args(hint) if typing.get_origin(hint) in UNIONS else (hint,)
-    return float in kinds and int not in kinds
-
-
 def _type_problem(value: Any, hint: Any) -> str | None:
     if dataclasses.is_dataclass(hint):
         return None if isinstance(value, dict) else f"must be a group of keys, not {value!r}"
@@ -239,16 +233,28 @@ def _type_problem(value: Any, hint: Any) -> str | None:
     except (PydanticSchemaGenerationError, SchemaError):  # a protocol, say, has no schema
         return None
     try:
-        adapter.validate_python(value, strict=True)
+        _validate(adapter, value)
     except ValidationError:
         return f"must be {_readable(hint)}, not {value!r}"
     return None
+
+
+def _validate(adapter: TypeAdapter[Any], value: Any) -> None:
+    """A config has no tuples: a list stands for one, as in JSON, with whole numbers for floats."""
+    try:
+        adapter.validate_python(value, strict=True)
+    except ValidationError:
+        if not isinstance(value, list):
+            raise
+        adapter.validate_json(json.dumps(value), strict=True)
 
 
 def _readable(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         return "one of " + ", ".join(map(str, arguments))
+    if origin is tuple and ... not in arguments:
+        return f"a list of {len(arguments)}: {', '.join(map(_readable, arguments))}"
     if origin is Sequence:
         return f"a list, each {_readable(arguments[0])}"
     if hint is type(None):

@@ -105,6 +105,22 @@ def element(annotation: Any) -> Any:
     return None
 
 
+def as_floats(value: Any, hint: Any) -> Any:
+    """Whole numbers as floats where these are asked for: 0 and 0.0 are one setting, of one hash."""
+    if type(value) is int and _is_float(hint):
+        return float(value)
+    kinds = typing.get_args(hint)
+    if typing.get_origin(hint) is tuple and isinstance(value, list) and len(value) == len(kinds):
+        return [as_floats(each, kind) for each, kind in zip(value, kinds, strict=True)]
+    return value
+
+
+def _is_float(hint: Any) -> bool:
+    """Whether a number of this type is a float and no integer."""
+    kinds = typing.get_args(hint) if typing.get_origin(hint) in UNIONS else (hint,)
+    return float in kinds and int not in kinds
+
+
 def admitted(node: Mapping[str, Any], annotation: Any) -> Callable[..., Any]:
     """What a node's ``_target_`` names, once it is of the kind that its place asks for.
 

@@ -75,7 +75,8 @@ def _ranked_by(config: dict[str, Any]) -> dict[str, Any]:
     ranking = config["ranking"]
     if ranking.get("history") not in ("masked", "unmasked"):
         raise ValueError("ranking.history must be masked or unmasked")
-    if not isinstance(ranking.get("monitor"), str):
+    monitor = ranking.get("monitor")
+    if not isinstance(monitor, str) or not FIGURE.fullmatch(f"masked/{monitor}"):
         raise ValueError("ranking.monitor must be a figure, such as NDCG@10")
     if type(config.get("seed")) is not int:
         raise ValueError("seed must be an integer")

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from uniseq.errors import printable
 from uniseq.formatting import duration
 from uniseq.records.folders import Run, Runs
 from uniseq.sweep.survey import PlannedRun, Survey, is_settled, survey
@@ -85,7 +86,7 @@ def summary(found: Survey) -> str:
         parts.append(f"best {watched} {value:.4f} by {name}")
     if found.seconds_left:
         parts.append(f"about {duration(found.seconds_left)} left")
-    return "; ".join(parts)
+    return printable("; ".join(parts))
 
 
 def render(found: Survey, title: str) -> RenderableType:
@@ -110,7 +111,8 @@ def render(found: Survey, title: str) -> RenderableType:
             table.add_row(Text(f"  {run.fault}", style="red"))
         error = None if run.record is None else run.record.error
         if error is not None and error["type"] not in SIGNALS:
-            table.add_row(Text(f"  {error['type']}: {error['message']}", style="red"))
+            words = f"{error['type']}: {error['message']}".split("\n")
+            table.add_row(Text("  " + "\n".join(map(printable, words)), style="red"))
     line = Text(summary(found))
     return Group(table, line) if table.row_count else Group(Text(title, style="bold"), line)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from uniseq.errors import DataError
+from uniseq.errors import DataError, printable
 from uniseq.records.folders import SWEEPS, Run, Runs, State
 from uniseq.records.names import single_part
 from uniseq.records.store import write_atomically
@@ -52,8 +52,8 @@ def read_plan(path: Path) -> tuple[str, list[PlannedRun]]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        command = " ".join(content["command"])
-        return f"{content['name']}  ({command})", [_planned(**run) for run in content["runs"]]
+        title = printable(f"{content['name']}  ({' '.join(content['command'])})")
+        return title, [_planned(**run) for run in content["runs"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(path, f"is no plan of a sweep: {error}; delete it") from error
 

@@ -170,3 +170,27 @@ def test_a_name_that_is_a_value_or_a_nested_field_too_is_not_doubled(tmp_path):
     lines = [review(note="asin"), review("C", meta={"asin": "X", "reviewerID": "Y"}), review("D")]
     kept, _ = read(tmp_path, AmazonReviews(), b"\n".join(lines))
     assert kept == [("A", "B", 5), ("C", "B", 5), ("D", "B", 5)]
+
+
+@pytest.mark.parametrize("most", [7, 64, 2**22])
+def test_a_gzip_is_unpacked_little_by_little(tmp_path, monkeypatch, most):
+    monkeypatch.setattr("uniseq.data.sources.lines.MOST", most)
+    content = b"".join(review(f"U{n}") + b"\n" for n in range(30))
+    path = tmp_path / "log"
+    path.write_bytes(gzip.compress(content) + gzip.compress(content))
+    with path.open("rb") as file:
+        assert b"".join(lines._content(file)) == content + content
+    with path.open("rb") as file:
+        assert max(map(len, lines._content(file))) <= most
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch, pack):
+    monkeypatch.setattr("uniseq.data.sources.lines.LONGEST", 2**20)
+    monkeypatch.setattr("uniseq.data.sources.lines.PIECE", 2**10)
+    monkeypatch.setattr("uniseq.data.sources.lines.MOST", 2**14)
+    path = tmp_path / "log"
+    path.write_bytes(pack(review("U1") + b"\n" + b"x" * 2**22))
+    bad = BadLines(path, skip=True)
+    with pytest.raises(DataError, match=r"log, line 2: has more than 1,048,576 bytes"):
+        list(lines._blocks(path, bad))

@@ -15,6 +15,9 @@ BLOCK = 2**22  # bytes parsed at a time: many lines for the parser, little memor
 PIECE = 2**18  # bytes read at a time; a gzip blows them up by 5 to 10 in such logs
 GZIP = b"\x1f\x8b"
 
+MOST = 2**22  # bytes unpacked at a time
+LONGEST = 2**26  # bytes of a line: no review is so long, but a gzip of 64 KiB may be
+
 Block = tuple[int, int, bytes]  # number of its first line, lines, content
 
 
@@ -129,6 +132,10 @@ def _blocks(path: Path, bad: BadLines) -> Iterator[Block]:
                     lines = block.count(b"\n")
                     yield line, lines, block
                     line += lines
+                elif size + len(piece) > LONGEST:
+                    line += sum(each.count(b"\n") for each in pieces)
+                    problem = f"has more than {LONGEST:,} bytes: it is no line of such a log"
+                    raise DataError(path, f"{problem}; fetch the file again", line=line)
                 else:
                     pieces.append(piece)
                     size += len(piece)
@@ -164,7 +171,11 @@ def _content(file: BinaryIO) -> Iterator[bytes]:
         return
     member = zlib.decompressobj(wbits=31)  # 31: with the header and the checksum of gzip
     while piece:
-        yield member.decompress(piece)
+        unpacked = member.decompress(piece, MOST)
+        yield unpacked
+        while len(unpacked) == MOST:  # more lies in it: it may be a thousand times its size
+            unpacked = member.decompress(member.unconsumed_tail, MOST)
+            yield unpacked
         piece = member.unused_data or file.read(PIECE)
         if member.eof and piece:
             # A gzip may hold several members, one after the other, and zeros at its end.
