@@ -1,9 +1,11 @@
 """The commands: each says what it takes, and they end alike."""
 
 import io
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,6 @@ import uniseq
 from uniseq.__main__ import DOORS
 from uniseq.cli import complain, ending, plain_output
 from uniseq.errors import ConfigError, UniseqError
-from uniseq.records.record import Record
-from uniseq.records.store import write_record
 
 
 def test_the_package_lists_its_commands_and_loads_none():
@@ -74,9 +74,10 @@ def test_no_letter_ends_a_command(monkeypatch, encoding, written):
 
 
 def test_files_are_utf8_in_any_locale(tmp_path):
-    record = Record("finished", "β = .05, é", {}, "0", 0)
-    path = write_record(tmp_path, record)
-    path.write_text(path.read_text().replace("\\u03b2", "β"), encoding="utf-8")
+    committed = next((Path(__file__).parents[2] / "experiments" / "results").rglob("record.json"))
+    content = {**json.loads(committed.read_bytes()), "name": "β = .05, é"}
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     code = (
         "from pathlib import Path; from uniseq.records.store import read_record\n"
         "from uniseq.cli import plain_output; plain_output()\n"
