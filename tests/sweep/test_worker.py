@@ -178,5 +178,5 @@ def test_what_is_damaged_is_set_aside_and_named_and_the_run_begins_anew(tmp_path
     assert (folder / "checkpoints" / "last.ckpt.damaged-1").stat().st_size == 1000
     assert (tmp_path / ".locks" / "0.damaged-1").is_dir()
     said = capsys.readouterr().err
-    assert f"warning: {last}: is damaged, or no checkpoint" in said
+    assert f"warning: {last}: is not the run's checkpoint, or damaged" in said
     assert "it is kept as last.ckpt.damaged-1, and the run begins anew" in said

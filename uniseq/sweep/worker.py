@@ -116,10 +116,10 @@ def finish(recipe: Recipe, run: Run, watchers: Sequence[Any] = ()) -> Record:
 
 def _can_be_read(last: Path) -> bool:
     """Whether a run can go on from its checkpoint; a damaged one is set aside, and said to be."""
-    from uniseq.training.callbacks.checkpoints import read_checkpoint
+    from uniseq.training.callbacks.checkpoints import load_whole
 
     try:
-        read_checkpoint(last)
+        load_whole(last)
     except DataError as fault:
         if leads():
             aside = set_aside(last)
