@@ -120,6 +120,37 @@ def command(tmp_path, monkeypatch, capsys):
         ("dataset.source.num_clusters=50", "error: dataset.source.num_clusters:"),
         ("ckpt_path=nowhere.ckpt", "error: ckpt_path: there is no file nowhere.ckpt"),
         ("dataset=file", "error: dataset.source.file: is not set"),
+        ("sphere=null", "error: sphere: must name a file of the group, not null; choose from none"),
+        ("logger=null", "error: logger: must name a file of the group, not null; choose from csv"),
+        ("loss=1", "error: loss: must name a file of the group, not 1; choose from bce, bpr"),
+        ("GROUP=1", "error: GROUP: there is no such key"),
+        ("loss._target_=[]", "error: loss._target_: is not set; name a class"),
+        (
+            "loss.rec=bpr",
+            "error: loss.rec: must be a group of keys with a _target_, not 'bpr'; choose loss/rec=",
+        ),
+        (
+            "dataset.source=beauty",
+            "error: dataset.source: must be a group of keys with a _target_, not 'beauty'; choose",
+        ),
+        ("optimizer.lr=inf", "error: optimizer.lr: must be a finite number, not inf"),
+        ("loss.beta=nan", "error: loss.beta: must be a finite number, not nan"),
+        ("+callbacks.x=1", "error: callbacks.x._target_: is missing; name a class"),
+        ("backbone.layers=${name}", "error: backbone.layers: must be an integer, not 'synthetic_"),
+        ("backbone.dim=${loss.beta}", "error: backbone.dim: must be an integer, not 0.05"),
+        ("+trainer.fast_dev_run=true", "error: trainer.fast_dev_run: is not for a run that leav"),
+        ("+trainer.overfit_batches=1", "error: trainer.overfit_batches: is not for a run that l"),
+        ("+trainer.barebones=true", "error: trainer.barebones: is not for a run that leaves a r"),
+        ("+trainer.precision=64-true", "error: trainer.precision: must be 32-true, bf16-mixed"),
+        ("+trainer.precision=bf16-true", "error: trainer.precision: must be 32-true, bf16-mixed"),
+        ("+trainer.precision=16-true", "error: trainer.precision: must be 32-true, bf16-mixed"),
+        ("+trainer.limit_train_batches=0", "error: trainer.limit_train_batches: must not be 0"),
+        ("+trainer.limit_test_batches=0.0", "error: trainer.limit_test_batches: must not be 0"),
+        ("+trainer.max_steps=0", "error: trainer.max_steps: "),
+        (
+            "+trainer.enable_checkpointing=false",
+            "error: trainer.enable_checkpointing: must be true",
+        ),
     ],
 )
 def test_a_faulty_argument_is_one_line_and_leaves_nothing(command, argument, expected):
@@ -234,3 +265,50 @@ def test_another_working_folder_is_refused_before_anything_is_written(command, f
     assert status == 1
     assert lines[-1].startswith("error: hydra.job.chdir: must be false: results_dir, data_dir and")
     assert not written
+
+
+OWN_FILES = {
+    "experiment/nopackage.yaml": b"trainer:\n  max_epochs: 2\n",
+    "experiment/bom.yaml": b"\xef\xbb\xbf# @package _global_\nseed: 3\n",
+    "experiment/twice.yaml": b"# @package _global_\nseed: 1\nseed: 2\n",
+    "experiment/tab.yaml": b"# @package _global_\ntrainer:\n\tmax_epochs: 2\n",
+    "optimizer/mine.yaml": b"lr: 1e-4\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ("experiment=nopackage", "experiment: there is no such key; the file chosen in this group"),
+        (
+            "experiment=bom",
+            "experiment: there is no such key; the file chosen in this group must b",
+        ),
+        ("experiment=twice", "twice.yaml, line 3: is no YAML: found duplicate key seed"),
+        ("experiment=tab", "tab.yaml, line 3: is no YAML: found character '\\t' that cannot start"),
+        ("optimizer=mine", "optimizer._target_: is missing; name a class"),
+    ],
+)
+def test_a_slip_in_ones_own_file_is_one_line(command, tmp_path_factory, choice, said):
+    own = tmp_path_factory.mktemp("own")
+    for name, content in OWN_FILES.items():
+        (own / name).parent.mkdir(exist_ok=True)
+        (own / name).write_bytes(content)
+    status, lines, written = command(choice, flags=("--config-dir", str(own)))
+    assert (status, len(lines), written) == (1, 1, []), lines
+    assert said in lines[0]
+
+
+def test_a_folder_of_ones_own_that_is_not_there_is_one_line(command):
+    status, lines, _ = command(flags=("--config-dir", "nowhere"))
+    assert (status, lines) == (1, ["error: --config-dir: there is no folder nowhere"])
+
+
+def test_a_fused_optimizer_does_not_clip_what_is_cast(command):
+    clip = ("+trainer.precision=bf16-mixed", "+trainer.gradient_clip_val=1")
+    status, lines, _ = command(*clip)
+    assert status == 1
+    assert lines == [
+        "error: trainer.gradient_clip_val: is not for a fused optimizer at precision bf16-mixed; "
+        "set optimizer.fused=false"
+    ]

@@ -287,3 +287,19 @@ def test_a_history_that_is_too_short_without_its_repeats_is_named():
     data = SequenceDataModule(ListSource([[0, 1, 2], [3, 3, 4, 4]]), repeats="drop")
     with pytest.raises(DataError, match="user 102 has 2 interactions"):
         data.test_dataloader()
+
+
+def test_users_who_are_too_short_without_their_repeats_can_be_left_out():
+    source = ListSource([[0, 1, 2], [3, 3, 4, 4], [4, 1, 4, 0, 2]])
+    with pytest.raises(DataError, match=r"leave them out with dataset\.short_histories=drop"):
+        SequenceDataModule(source, repeats="drop").test_dataloader()
+    data = SequenceDataModule(source, repeats="drop", short_histories="drop")
+    assert histories_of(data) == [[0, 1, 2], [4, 1, 0, 2]]
+    assert data.sequences.user_ids.tolist() == source.load().user_ids[[0, 2]].tolist()
+    (ranked,) = data.test_dataloader()
+    assert ranked.targets.tolist() == [2, 2]
+    all_kept = SequenceDataModule(source, repeats="drop").sequences.fingerprint
+    assert data.sequences.fingerprint != all_kept
+    whole = SequenceDataModule(source)
+    none_left_out = SequenceDataModule(source, short_histories="drop")
+    assert none_left_out.sequences.fingerprint == whole.sequences.fingerprint

@@ -115,10 +115,21 @@ def test_progress_of_another_shape_says_nothing(content, tmp_path):
     assert (run.state, run.progress) == ("waiting", None)
 
 
-def test_a_torn_progress_file_is_named(tmp_path):
+@pytest.mark.parametrize("content", ["{", "", "[]", "\x00"])
+def test_a_torn_progress_file_blocks_nothing(tmp_path, content):
     (tmp_path / f"name-{ID}").mkdir()
-    (tmp_path / f"name-{ID}" / "progress.json").write_text("{")
+    (tmp_path / f"name-{ID}" / "progress.json").write_text(content)
     found = Runs(tmp_path).read(ID, "name")
-    assert found.state == "unreadable"
-    assert "progress.json: is no JSON" in found.fault
-    assert found.fault.endswith("; delete it")
+    assert (found.state, found.progress, found.fault) == ("waiting", None, None)
+
+
+def test_a_folder_in_place_of_a_lock_is_set_aside_by_who_claims_the_run(tmp_path):
+    lock = tmp_path / ".locks" / ID
+    lock.mkdir(parents=True)
+    runs = Runs(tmp_path)
+    assert not runs.claimed(ID)
+    assert lock.is_dir()  # who only looks moves nothing
+    with runs.claim(ID) as mine:
+        assert mine
+        assert runs.claimed(ID)
+    assert lock.with_name(f"{ID}.damaged-1").is_dir()

@@ -150,3 +150,33 @@ def test_what_is_to_be_measured_is_not_left_out_by_a_resumption(tmp_path):
         run = runs.at_rest("0", "a")
         assert is_over(run, {"sphere": {"epochs": json.loads(epochs)}})
         assert not is_over(run, {"sphere": {"epochs": [1]}})
+
+
+def test_what_is_damaged_is_set_aside_and_named_and_the_run_begins_anew(tmp_path, capsys):
+    changes = [*TINY, "trainer.max_epochs=3"]
+    runs = Runs(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        finish(
+            made(changes),
+            Run("0", "waiting", runs.folder("0", "a")),
+            [Stumble(KeyboardInterrupt(), 2)],
+        )
+    folder = runs.folder("0", "a")
+    last, progress = folder / "checkpoints" / "last.ckpt", folder / "progress.json"
+    last.write_bytes(last.read_bytes()[:1000])
+    progress.write_text('{"epochs": 2, "be')
+    (tmp_path / ".locks").mkdir()
+    (tmp_path / ".locks" / "0").mkdir()
+    with runs.claim("0") as mine:
+        assert mine
+        run = runs.at_rest("0", "a")
+        assert (run.state, run.fault, run.progress) == ("cut off", None, None)
+        again = Stumble(None, None)
+        record = finish(made(changes), run, [again])
+    assert again.seen == [0, 1, 2]
+    assert record.status == "finished"
+    assert (folder / "checkpoints" / "last.ckpt.damaged-1").stat().st_size == 1000
+    assert (tmp_path / ".locks" / "0.damaged-1").is_dir()
+    said = capsys.readouterr().err
+    assert f"warning: {last}: is not the run's checkpoint, or damaged" in said
+    assert "it is kept as last.ckpt.damaged-1, and the run begins anew" in said

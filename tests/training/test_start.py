@@ -63,11 +63,11 @@ def damaged(kind, last, path):
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("truncated", "is damaged, or no checkpoint"),
-        ("empty", "is damaged, or no checkpoint"),
-        ("text", "is damaged, or no checkpoint"),
-        ("weights", "is no checkpoint of a run"),
-        ("tensor", "is no checkpoint of a run"),
+        ("truncated", "is not the run's checkpoint, or damaged"),
+        ("empty", "is not the run's checkpoint, or damaged"),
+        ("text", "is not the run's checkpoint, or damaged"),
+        ("weights", "is of another program; name the last.ckpt of a run"),
+        ("tensor", "is not the run's checkpoint: it holds no mapping"),
         ("other", "is of another program; name the last.ckpt of a run"),
     ],
 )

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import re
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,22 +16,15 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import SchemaError
 
 from uniseq.config.kinds import SPECIAL, UNIONS, admitted, as_floats, element, kind_at
+from uniseq.config.places import HEADERLESS, check_built, check_finite, is_group, unbuilt
 from uniseq.config.protocols import parameter_hints
 from uniseq.config.schema import RunConfig
 from uniseq.config.targets import load
+from uniseq.config.trainer_keys import check_trainer
 from uniseq.errors import ConfigError, UniseqError, nearest
 from uniseq.ranking.gains import DEFAULT, by_name, check_monitor
 from uniseq.records.names import single_part
-from uniseq.training.moments import moment_faults
 from uniseq.training.parts import Items, Ranking
-
-# Arguments of the trainer that are made elsewhere, each with what to do instead.
-ELSEWHERE = {
-    "callbacks": "add them with +callbacks.NAME._target_=…",
-    "logger": "choose loggers with logger=…",
-    "default_root_dir": "name the folder with results_dir=…",
-    "plugins": "it is the checkpoints' own",
-}
 
 
 def check_config(cfg: DictConfig) -> dict[str, Any]:
@@ -44,14 +38,18 @@ def check_config(cfg: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigError(error.full_key or "config", first_line(error)) from error
     plain = typing.cast(dict[str, Any], plain)
-    # A value taken over from another key is at fault there, not here.
-    faults = [fault for fault in _check_top(plain) if not _is_interpolation(cfg, fault.key)]
+    faults = list(_check_top(plain))
+    # A value taken over from another key that is at fault itself is named there, not here.
+    keys = {fault.key for fault in faults}
+    faults = [fault for fault in faults if not _taken_from(cfg, fault.key) & keys]
     if faults:
         raise UniseqError("\n".join(str(fault) for fault in faults))
     return plain
 
 
 def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
+    yield from check_finite(plain)
+    yield from check_built(plain)
     yield from _check_arguments("", plain, RunConfig, required=True)
     yield from _check_values(plain)
     items, ranking = plain.get("items"), plain.get("ranking")
@@ -66,10 +64,13 @@ def _check_top(plain: dict[str, Any]) -> Iterator[ConfigError]:
             yield from _check_nodes(key, value, kind_at(key))
 
 
-def _is_interpolation(cfg: DictConfig, key: str) -> bool:
+def _taken_from(cfg: DictConfig, key: str) -> set[str]:
+    """The keys that a value is an interpolation of."""
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent, throw_on_missing=False) if parent else cfg
-    return isinstance(node, DictConfig) and name in node and OmegaConf.is_interpolation(node, name)
+    if not (isinstance(node, DictConfig) and name in node):
+        return set()
+    return set(re.findall(r"\$\{([\w.]+)\}", str(node._get_node(name)._value())))  # type: ignore[union-attr]
 
 
 def _check_values(plain: dict[str, Any]) -> Iterator[ConfigError]:
@@ -86,29 +87,9 @@ def _check_values(plain: dict[str, Any]) -> Iterator[ConfigError]:
             yield ConfigError("name", f"{error}; a folder is named with results_dir=…")
     trainer = plain.get("trainer")
     if isinstance(trainer, dict):
-        yield from _check_validation(trainer)
+        yield from check_trainer(trainer, plain.get("optimizer"))
     if isinstance(checkpoint, str) and not Path(checkpoint).is_file():
         yield ConfigError("ckpt_path", f"there is no file {checkpoint}; name a run's last.ckpt")
-
-
-def _check_validation(trainer: dict[str, Any]) -> Iterator[ConfigError]:
-    """Early stopping and the best checkpoint need validation figures."""
-    if trainer.get("max_epochs") == 0:
-        yield ConfigError("trainer.max_epochs", "must be at least 1, or -1 for no cap")
-    every, cap = trainer.get("check_val_every_n_epoch", 1), trainer.get("max_epochs")
-    if not isinstance(every, int) or every < 1:
-        yield ConfigError("trainer.check_val_every_n_epoch", f"must be 1 or more, not {every}")
-    elif isinstance(cap, int) and 0 < cap < every:
-        yield ConfigError(
-            "trainer.check_val_every_n_epoch",
-            f"{every} is above max_epochs={cap}: there would be no validation",
-        )
-    if trainer.get("limit_val_batches", 1) == 0:
-        yield ConfigError("trainer.limit_val_batches", "must not be 0: a run needs its validation")
-    yield from moment_faults(trainer.get("val_check_interval"), trainer.get("max_steps"))
-    for key, remedy in ELSEWHERE.items():
-        if key in trainer:
-            yield ConfigError(f"trainer.{key}", f"is not set here: {remedy}")
 
 
 def _check_items(items: dict[str, Any]) -> Iterator[ConfigError]:
@@ -195,13 +176,15 @@ def _check_arguments(
         if key in SPECIAL:
             continue
         if key not in named:
-            if not open_ended:
+            if not path and is_group(key):
+                yield ConfigError(where, HEADERLESS)
+            elif not open_ended:
                 yield ConfigError(where, f"there is no such key{nearest(key, named)}")
         elif value == "???":
             yield ConfigError(where, "is not set; give it a value")
         elif key in hints and not _holds_node(value):
             given[key] = value = as_floats(value, hints[key])
-            problem = _type_problem(value, hints[key])
+            problem = unbuilt(where, value, hints[key]) or _type_problem(value, hints[key])
             if problem:
                 yield ConfigError(where, problem)
     for name, parameter in named.items():

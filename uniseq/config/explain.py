@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import yaml
 from hydra import compose
 from hydra.errors import (
     ConfigCompositionException,
@@ -29,6 +30,16 @@ def explain_command(
         folder: the config folder, whose subfolders are the groups.
         own: a folder with the user's own configs.
     """
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return ConfigError(f"{mark.name}, line {mark.line + 1}", f"is no YAML: {error.problem}")
+    if isinstance(error, ValueError) and "Config group override" in str(error):
+        for override in overrides:
+            group, _, choice = override.partition("=")
+            if (folder / group).is_dir() and _is_no_name(choice):
+                options = sorted(path.stem for path in (folder / group).glob("[!_]*.yaml"))
+                said = f"must name a file of the group, not {choice or 'nothing'}"
+                return ConfigError(group, f"{said}; choose from {', '.join(options)}")
     chosen = [o for o in overrides if (folder / o.partition("=")[0]).is_dir()]
     if own is not None:
         chosen.append(f"hydra.searchpath=[file://{own.resolve()}]")
@@ -79,6 +90,10 @@ def explain(error: Exception, overrides: Iterable[str], valid: DictConfig) -> Co
             return ConfigError(key, f"there is no such key{nearest(key, options)}")
     causes = [first_line(each) for each in (error, error.__cause__) if each is not None]
     return ConfigError("config", ": ".join(dict.fromkeys(causes)))
+
+
+def _is_no_name(choice: str) -> bool:
+    return not isinstance(yaml.safe_load(choice), str | list)
 
 
 _ABSENT = object()

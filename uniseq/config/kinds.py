@@ -137,7 +137,7 @@ def admitted(node: Mapping[str, Any], annotation: Any) -> Callable[..., Any]:
     for key, remedy in REFUSED.items():
         if key in node:
             raise ConfigError(key, f"is not supported; {remedy}")
-    kinds = list(_kinds(annotation))
+    kinds = list(kinds_of(annotation))
     if not kinds:
         raise ConfigError("_target_", f"nothing is built here, not {target} either: give a value")
     if is_pythons(target) and not any(is_pythons(kind.base.__module__) for kind in kinds):
@@ -156,16 +156,17 @@ def admitted(node: Mapping[str, Any], annotation: Any) -> Callable[..., Any]:
     return named  # type: ignore[no-any-return]
 
 
-def _kinds(annotation: Any) -> Iterator[Kind]:
+def kinds_of(annotation: Any) -> Iterator[Kind]:
+    """The kinds that an annotation names; none where nothing can be built."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in UNIONS:
         for argument in arguments:
-            yield from _kinds(argument)
+            yield from kinds_of(argument)
     elif origin is collections.abc.Callable:
-        for kind in _kinds(arguments[-1]) if arguments else ():
+        for kind in kinds_of(arguments[-1]) if arguments else ():
             yield Kind(kind.base, partial=True)
     elif origin is typing.Annotated:
-        yield from _kinds(arguments[0])
+        yield from kinds_of(arguments[0])
     elif inspect.isclass(annotation) and annotation.__module__ not in ("builtins", "typing"):
         yield Kind(annotation)
 

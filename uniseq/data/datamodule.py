@@ -13,7 +13,7 @@ from uniseq.batch import RankingBatch, TrainingBatch
 from uniseq.data.batches import EpochBatches, RankingBatches, TrainingBatches
 from uniseq.data.negatives import Negatives
 from uniseq.data.samples import Prefixes, Samples, WholeSequences
-from uniseq.data.sequences import Sequences, take_parts, without_repeats
+from uniseq.data.sequences import Sequences, take_parts, without_repeats, without_short
 from uniseq.data.sources.base import Source
 from uniseq.data.split import HeldOut, Split, by_time, leave_one_out, sample_users
 from uniseq.distributed import Share
@@ -43,6 +43,8 @@ class SequenceDataModule(LightningDataModule):
         empty_history: whether a user's first interaction is a sample too, whose history is a
             learnt start token alone.
         repeats: whether a user's later interactions with an item they have had are kept.
+        short_histories: what becomes of users with fewer than three interactions, as
+            ``repeats=drop`` may leave some: ``raise`` refuses the data, ``drop`` leaves them out.
         split: ``leave_one_out``: the last item of each user tests and the last but one validates;
             or ``time``: two moments cut the whole log (needs a source with times), see
             :mod:`uniseq.data.split`.
@@ -73,6 +75,7 @@ class SequenceDataModule(LightningDataModule):
         eval_batch_size: int = 1024,
         eval_users: int | None = None,
         seed: int = 0,
+        short_histories: Literal["raise", "drop"] = "raise",
     ) -> None:
         super().__init__()
         require_positive(
@@ -93,6 +96,9 @@ class SequenceDataModule(LightningDataModule):
         self._make_samples = _choose("samples", samples, schemes)
         self._make_split = _choose("split", split, splits)
         self._drops_repeats = _choose("repeats", repeats, {"keep": False, "drop": True})
+        self._drops_short = _choose(
+            "short_histories", short_histories, {"raise": False, "drop": True}
+        )
         if not 0 <= negatives_power < math.inf:
             raise ConfigError("negatives_power", f"must be 0 or more, not {negatives_power}")
         if empty_history and samples != "prefixes":
@@ -118,7 +124,9 @@ class SequenceDataModule(LightningDataModule):
     def sequences(self) -> Sequences:
         """The histories, loaded on first use."""
         sequences = self.source.load()
-        return without_repeats(sequences) if self._drops_repeats else sequences
+        if self._drops_repeats:
+            sequences = without_repeats(sequences)
+        return without_short(sequences) if self._drops_short else sequences
 
     @cached_property
     def split(self) -> Split:

@@ -93,17 +93,21 @@ class Negatives:
 
 
 def _require_rest(sequences: Sequences, drawable: np.ndarray) -> None:
-    """Raise DataError for the first user who has every item that can be drawn."""
+    """Raise DataError where users have every item that can be drawn: how many, and the first."""
     count = int(drawable.sum())
     # Only a long history can hold them all.
-    for user in np.flatnonzero(sequences.lengths >= count).tolist():
-        items = np.unique(sequences.history(user))
-        if drawable[items].sum() == count:
-            raise DataError(
-                sequences.name,
-                f"user {sequences.user_ids[user]} has all {count} items that can be drawn: there "
-                "is no negative; remove the user",
-            )
+    full = [
+        user
+        for user in np.flatnonzero(sequences.lengths >= count).tolist()
+        if drawable[np.unique(sequences.history(user))].sum() == count
+    ]
+    if full:
+        first = ", ".join(str(sequences.user_ids[user]) for user in full[:5])
+        raise DataError(
+            sequences.name,
+            f"{len(full)} user(s) have all {count} items that can be drawn: there is no negative; "
+            f"remove the users {first}{', …' if len(full) > 5 else ''}",
+        )
 
 
 def _cumulative(logits: np.ndarray) -> np.ndarray:

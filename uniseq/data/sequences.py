@@ -66,7 +66,8 @@ def require_splittable(sequences: Sequences) -> None:
             sequences.name,
             f"user {sequences.user_ids[user]} has {sequences.lengths[user]} interactions, too few "
             f"to split ({MIN_LENGTH} needed: training, validation, test); {short.size} user(s) are "
-            "too short: remove them, or filter the log to a 5-core",
+            "too short: leave them out with dataset.short_histories=drop, or filter the log to a "
+            "5-core",
         )
 
 
@@ -130,5 +131,22 @@ def without_repeats(sequences: Sequences) -> Sequences:
         items=sequences.items[kept],
         offsets=np.concatenate(([0], np.cumsum(lengths))),
         fingerprint=hashlib.sha256(f"{sequences.fingerprint} no repeats".encode()).hexdigest(),
+        times=None if sequences.times is None else sequences.times[kept],
+    )
+
+
+def without_short(sequences: Sequences) -> Sequences:
+    """The users alone whose history can be split; the identity of the data changes with them."""
+    lengths = sequences.lengths
+    long = lengths >= MIN_LENGTH
+    if long.all():
+        return sequences
+    kept = np.repeat(long, lengths)
+    return replace(
+        sequences,
+        items=sequences.items[kept],
+        offsets=np.concatenate(([0], np.cumsum(lengths[long]))),
+        user_ids=sequences.user_ids[long],
+        fingerprint=hashlib.sha256(f"{sequences.fingerprint} no short".encode()).hexdigest(),
         times=None if sequences.times is None else sequences.times[kept],
     )

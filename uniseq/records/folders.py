@@ -72,6 +72,8 @@ class Runs:
     @contextmanager
     def claim(self, id: str) -> Iterator[bool]:
         """Work on a run alone; gives False when another process does already."""
+        if self._lock_path(id).is_dir():  # nobody can hold it
+            set_aside(self._lock_path(id))
         lock = self._lock(id)
         try:
             lock.acquire(timeout=PATIENCE_S, poll_interval=0.05)
@@ -141,13 +143,11 @@ def write_progress(folder: Path, progress: dict[str, Any]) -> None:
 
 
 def _progress(folder: Path) -> dict[str, Any] | None:
-    path = folder / PROGRESS
+    """What a run says of itself; None where it is torn, as it is only for show."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        content = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
-    except (ValueError, RecursionError) as error:
-        raise DataError(path, f"is no JSON: {error}; delete it") from error
     return content if _is_progress(content) else None
 
 
@@ -156,3 +156,11 @@ def _is_progress(content: Any) -> bool:
     return isinstance(content, dict) and all(
         isinstance(content[key], kind) for key, kind in SHOWN.items() if key in content
     )
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what is damaged, to a name that nothing looks for; gives the new one."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return path.rename(aside)

@@ -36,6 +36,7 @@ AS_BEFORE: dict[str, dict[str, Any]] = {
     },
     "uniseq.backbones.sasrec.SASRec": {"std": 0.02, "unit_input": False},
     "lightning.pytorch.Trainer": {"check_val_every_n_epoch": 1},
+    "uniseq.data.datamodule.SequenceDataModule": {"short_histories": "raise"},
     "ranking": {"metrics": ["HR", "NDCG", "MRR"]},
 }
 

@@ -2,13 +2,14 @@
 
 import logging
 import shutil
+import sys
 from collections.abc import Container, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from uniseq.errors import DataError, UniseqError
-from uniseq.records.folders import LAST, PROGRESS, Run, Runs
+from uniseq.records.folders import LAST, PROGRESS, Run, Runs, set_aside
 from uniseq.records.record import Record
 from uniseq.records.store import RECORD, read_record, write_record
 from uniseq.training.callbacks.progress import Progress
@@ -99,7 +100,7 @@ def finish(recipe: Recipe, run: Run, watchers: Sequence[Any] = ()) -> Record:
         (folder / RECORD).unlink(missing_ok=True)  # processes that share the run all come by
     folder.mkdir(parents=True, exist_ok=True)  # loggers look for it
     try:
-        start = resume if resume.exists() else None
+        start = resume if resume.exists() and _can_be_read(resume) else None
         looking_on = [Progress(folder, sphere), *watchers]
         record = train(recipe, folder, start, looking_on, in_sweep=True)
     except BaseException as error:
@@ -111,6 +112,23 @@ def finish(recipe: Recipe, run: Run, watchers: Sequence[Any] = ()) -> Record:
     if leads():
         (folder / PROGRESS).unlink(missing_ok=True)
     return record
+
+
+def _can_be_read(last: Path) -> bool:
+    """Whether a run can go on from its checkpoint; a damaged one is set aside, and said to be."""
+    from uniseq.training.callbacks.checkpoints import load_whole
+
+    try:
+        load_whole(last)
+    except DataError as fault:
+        if leads():
+            aside = set_aside(last)
+            print(
+                f"warning: {fault}; it is kept as {aside.name}, and the run begins anew",
+                file=sys.stderr,
+            )
+        return False
+    return True
 
 
 def _measures(run: Run, sphere: Any) -> bool:
