@@ -252,9 +252,9 @@ def matches(config: Mapping[str, Any], *conditions: Mapping[str, Any]) -> bool:
 
     Args:
         config: resolved, of a record.
-        conditions: by dotted key: a value; a list of values, one of which it must be; or
-            ``{not: value or list}``. A key that the config has not is null, one that came
-            after the record as it was before.
+        conditions: by dotted key: a value; a list of values, one of which it must be, a list
+            of lists where it is a list itself; or ``{not: value or list}``. A key that the config
+            has not is null, one that came after the record as it was before.
     """
     config = current_config(config)
     return all(
@@ -289,6 +289,6 @@ def _holds(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
         return not _holds(value, wanted["not"])
     if isinstance(wanted, list):
-        return any(_holds(value, each) for each in wanted)
+        return bool(value == wanted) or any(_holds(value, each) for each in wanted)
     # In Python False equals 0, in a config it does not.
     return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
