@@ -16,17 +16,15 @@ WATCHED = ("ranking.history", "ranking.monitor")
 Key = tuple[str, str, str]
 
 
-def _has_group(value: Any) -> bool:
-    """Whether a mapping stands in a value, which may be a list, or lists to choose from."""
-    if isinstance(value, list):
-        return any(map(_has_group, value))
-    return isinstance(value, dict)
-
-
 def _only_not(conditions: dict[str, Any]) -> dict[str, Any]:
     for key, wanted in conditions.items():
         held = wanted["not"] if isinstance(wanted, dict) and set(wanted) == {"not"} else wanted
-        if _has_group(held):
+        values = held if isinstance(held, list) else [held]
+        # Of a key whose value is a list itself, a list of lists.
+        each = [
+            item for value in values for item in (value if isinstance(value, list) else [value])
+        ]
+        if any(isinstance(item, dict | list) for item in each):
             raise ValueError(f"{key}: a value, a list of values or {{not: …}}, not {wanted!r:.200}")
     return conditions
 
