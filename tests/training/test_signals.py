@@ -18,6 +18,14 @@ PHASES = ("train", "validation", "test")
 RAISED = {"SIGINT": KeyboardInterrupt, "SIGTERM": Terminated}
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Whoever starts the tests in the background has Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     return run(tmp_path_factory.mktemp("whole"), "trainer.max_epochs=3")
