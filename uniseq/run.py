@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from uniseq.cli import complain, own_classes, plain_output
 from uniseq.config.compose import explained
 from uniseq.config.help import ASKED, config_help
-from uniseq.config.paths import conf_dir, own_conf
+from uniseq.config.paths import conf_dir, require_own_conf
 from uniseq.config.recipes import recipe
 from uniseq.config.releases import MAIN
 from uniseq.errors import UniseqError
@@ -93,7 +93,7 @@ def main() -> None:
             if ASKED & set(sys.argv):
                 print(config_help("uniseq.run", WHAT, sys.argv[1:]))
                 return
-            own_conf(sys.argv[1:])
+            require_own_conf(sys.argv[1:])
             hydra.main(**MAIN, config_path=str(conf_dir()), config_name="config")(_job)()
     except Exception as error:
         if asked == "1" and not rank:

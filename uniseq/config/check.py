@@ -94,7 +94,8 @@ def _check_values(plain: dict[str, Any]) -> Iterator[ConfigError]:
 
 def _check_items(items: dict[str, Any]) -> Iterator[ConfigError]:
     faults = list(_check_arguments("items", items, Items, required=True))
-    if not faults:  # else they say all there is to say
+    said = [*faults, *check_finite(items, "items")]
+    if not said:  # else they say all there is to say
         try:
             Items(**items)
         except ConfigError as fault:

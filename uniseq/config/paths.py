@@ -22,17 +22,22 @@ def conf_dir() -> Path:
 
 
 def own_conf(arguments: Sequence[str]) -> Path | None:
-    """The folder of the user's own configs that a command line names.
+    """The folder of the user's own configs that a command line names."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    folder: Path | None = parser.parse_known_args(list(arguments))[0].config_dir
+    return folder
+
+
+def require_own_conf(arguments: Sequence[str]) -> None:
+    """Raise unless the folder that a command line names, if any, is there.
 
     Raises:
         ConfigError: when there is no such folder.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-dir", "-cd", type=Path)
-    folder: Path | None = parser.parse_known_args(list(arguments))[0].config_dir
+    folder = own_conf(arguments)
     if folder is not None and not folder.is_dir():
         raise ConfigError("--config-dir", f"there is no folder {folder}")
-    return folder
 
 
 def make_folder(folder: Path, key: str) -> Path:

@@ -59,7 +59,7 @@ def read_plan(path: Path) -> tuple[str, list[PlannedRun]]:
 
 
 def _planned(id: str, name: str) -> PlannedRun:
-    if not id.isalnum():
+    if not id.replace("-", "").isalnum():  # a run to come is numbered after its search
         raise ValueError(f"{id!r:.80} is no id of a run")
     return PlannedRun(single_part(id), single_part(name))
 
