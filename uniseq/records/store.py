@@ -7,7 +7,6 @@ from pathlib import Path
 
 from uniseq.errors import DataError
 from uniseq.records.record import SCHEMA_VERSION, Record
-from uniseq.records.shape import ShapeError, check_finished, check_shape
 
 RECORD = "record.json"
 REMEDY = "restore it, or delete it and start its sweep again"
@@ -49,6 +48,8 @@ def read_record(path: Path) -> Record:
     Raises:
         DataError: when it cannot be read, is no record or has a newer layout; it names the key.
     """
+    from uniseq.records.shape import ShapeError, check_shape  # a run that begins reads none
+
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         json.dumps(content, ensure_ascii=False).encode()  # refuses half of a pair of surrogates
@@ -85,6 +86,8 @@ def require_whole(path: Path, record: Record) -> None:
     Raises:
         DataError: naming what is not there.
     """
+    from uniseq.records.shape import ShapeError, check_finished
+
     try:
         if record.status == "finished":
             check_finished(record)
