@@ -12,9 +12,9 @@ from typing import Any
 from uniseq.cli import ending, own_classes
 from uniseq.config.recipes import DATA_DIR, recorded_recipe
 from uniseq.config.trust import file_of
-from uniseq.errors import DataError, printable
+from uniseq.errors import printable
 from uniseq.records.record import Record
-from uniseq.records.store import find_record, read_finished, read_record
+from uniseq.records.store import find_record, read_finished, read_record, require_same_data
 from uniseq.startup import load_trainer
 from uniseq.training.train import train
 
@@ -51,13 +51,8 @@ def repeat(
         threads=recorded.environment.get("threads") if threads is None else threads,
         logger=CSV,
     )
-    fingerprint = made.data.sequences.fingerprint
-    if fingerprint != recorded.dataset["fingerprint"]:
-        raise DataError(
-            path,
-            f"was trained on data {recorded.dataset['fingerprint']}, here they are {fingerprint}: "
-            f"get the same files and name their folder with --data-dir or {DATA_DIR}",
-        )
+    remedy = f"--data-dir or {DATA_DIR}"
+    require_same_data(path, recorded, made.data.sequences.fingerprint, remedy)
     moment = f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S-%f}"
     return train(made, out / f"{recorded.name}_repeated" / moment)
 

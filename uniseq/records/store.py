@@ -80,6 +80,27 @@ def read_finished(path: Path) -> Record:
     return record
 
 
+def require_same_data(path: Path, record: Record, fingerprint: str, key: str) -> None:
+    """Refuse other data than those a record is of.
+
+    Args:
+        path: of the record.
+        record: of a run that is used again.
+        fingerprint: of the data here.
+        key: with which the folder of the files is named.
+
+    Raises:
+        DataError: when they differ.
+    """
+    recorded = record.dataset["fingerprint"]
+    if fingerprint != recorded:
+        raise DataError(
+            path,
+            f"was trained on data {recorded}, here they are {fingerprint}: get the same files and "
+            f"name their folder with {key}",
+        )
+
+
 def require_whole(path: Path, record: Record) -> None:
     """Refuse a record of a finished run that lacks what every finished run has.
 

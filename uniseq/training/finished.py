@@ -10,6 +10,7 @@ import numpy as np
 from uniseq.data.datamodule import SequenceDataModule
 from uniseq.errors import DataError
 from uniseq.records.record import Record
+from uniseq.records.store import require_same_data
 from uniseq.training.callbacks.checkpoints import load_whole
 from uniseq.training.module import SequentialRecommender
 from uniseq.training.nodes import make
@@ -66,12 +67,7 @@ def finished_run(recipe: Recipe, record: Record, path: Path) -> FinishedRun:
         DataError: when the checkpoint is gone damaged or of another model, or the data are others.
     """
     fingerprint = recipe.data.sequences.fingerprint
-    if fingerprint != record.dataset["fingerprint"]:
-        raise DataError(
-            path,
-            f"was trained on data {record.dataset['fingerprint']}, here they are {fingerprint}: "
-            "get the same files and name their folder with data_dir or UNISEQ_DATA_DIR",
-        )
+    require_same_data(path, record, fingerprint, "data_dir or UNISEQ_DATA_DIR")
     checkpoint = path.parent / BEST
     model = recipe.model()
     try:
